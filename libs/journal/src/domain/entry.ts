@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson, type JsonValue } from '#libs/platform/domain';
+
+/** What was done, to what. `kind` is `<room>.<act>`; `data` holds identifiers and digests, never a secret or a name. */
+export interface JournalAct {
+  readonly kind: string;
+  readonly subject: string;
+  readonly data: { readonly [key: string]: JsonValue };
+}
+
+export interface JournalLeaf {
+  readonly id: string;
+  readonly kind: string;
+  readonly subject: string;
+  /** RFC 8785 bytes; stored as they are hashed, never serialised again. */
+  readonly body: Uint8Array;
+  /** RFC 9162 2.1.1: SHA-256(0x00 ‖ body). */
+  readonly leafHash: Uint8Array;
+}
+
+export function journalLeaf(id: string, act: JournalAct, at: Date): JournalLeaf {
+  const body = canonicalJson({ v: 1, id, at: at.toISOString(), kind: act.kind, subject: act.subject, data: act.data });
+  return { id, kind: act.kind, subject: act.subject, body, leafHash: leafHash(body) };
+}
+
+const LEAF_PREFIX = Uint8Array.of(0x00);
+
+/** RFC 9162 2.1.1. */
+export function leafHash(body: Uint8Array): Uint8Array {
+  return createHash('sha256').update(LEAF_PREFIX).update(body).digest();
+}
