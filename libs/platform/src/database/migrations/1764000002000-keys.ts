@@ -11,7 +11,7 @@ export class Keys1764000002000 implements MigrationInterface {
     await db.query(`
       CREATE TABLE key_record (
         key_id text PRIMARY KEY CHECK (key_id ~ '^[0-9A-F]{32}$'),
-        label text NOT NULL UNIQUE,
+        label text NOT NULL,
         key_class text NOT NULL,
         algorithm text NOT NULL,
         state text NOT NULL CHECK (state IN ('planned', 'preActive', 'active', 'suspended', 'deactivated', 'compromised', 'destroyed', 'aborted')),
@@ -23,6 +23,8 @@ export class Keys1764000002000 implements MigrationInterface {
         entry_id uuid NOT NULL REFERENCES journal_stage (id),
         CHECK (state IN ('planned', 'aborted') OR kcv IS NOT NULL OR public_key IS NOT NULL)
       );
+      -- A label whose generation was given up is free again.
+      CREATE UNIQUE INDEX key_record_label ON key_record (label) WHERE state <> 'aborted';
       CREATE TABLE key_copy (
         key_id text NOT NULL REFERENCES key_record (key_id),
         device text NOT NULL,

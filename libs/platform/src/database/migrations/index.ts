@@ -1,6 +1,20 @@
 import { Journal1764000000000 } from './1764000000000-journal.js';
 import { Organisations1764000001000 } from './1764000001000-organisations.js';
 import { Keys1764000002000 } from './1764000002000-keys.js';
+import { Psam1764000003000 } from './1764000003000-psam.js';
+import { Pki1764000004000 } from './1764000004000-pki.js';
+import { Cards1764000005000 } from './1764000005000-cards.js';
+import { Verification1764000006000 } from './1764000006000-verification.js';
+import { Reports1764000007000 } from './1764000007000-reports.js';
 
 /** In the order they are applied. A new one is appended; an applied one is never edited. */
-export const MIGRATIONS = [Journal1764000000000, Organisations1764000001000, Keys1764000002000] as const;
+export const MIGRATIONS = [
+  Journal1764000000000,
+  Organisations1764000001000,
+  Keys1764000002000,
+  Psam1764000003000,
+  Pki1764000004000,
+  Cards1764000005000,
+  Verification1764000006000,
+  Reports1764000007000,
+] as const;

@@ -1,0 +1,117 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type DeviceStatus, NOT_ENFORCED, type NotEnforced } from '#libs/hsm';
+import { checkJournal } from '#libs/journal';
+import { openDataSource, requireMigrated } from '#libs/platform';
+import { type Bilingual, isAppError } from '#libs/platform/domain';
+import { errorLines } from './terminal.js';
+
+export type Verdict = 'ok' | 'note' | 'bad';
+
+/** One line of the doctor. `note` is worth knowing and does not spoil the exit code. */
+export interface Finding {
+  readonly verdict: Verdict;
+  readonly text: Bilingual;
+}
+
+const finding = (verdict: Verdict, zh: string, en: string): Finding => ({ verdict, text: { zh, en } });
+
+export function findingOf(error: unknown): Finding {
+  if (!isAppError(error)) return finding('bad', `内部错误：${String(error)}`, `internal error: ${String(error)}`);
+  const [zh, en, next] = errorLines(error);
+  return finding('bad', `${zh}`, `${en} — ${next}`);
+}
+
+/** Programs that the product starts or its users need, and the Debian package of each. */
+const TOOLS = [
+  ['setpriv', '--version', 'util-linux', 'bad'],
+  ['flock', '--version', 'util-linux', 'bad'],
+  ['openssl', 'version', 'openssl', 'bad'],
+  ['pdftotext', '-v', 'poppler-utils', 'note'],
+] as const;
+
+const FONT = '/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc';
+const LEAST_FREE_GIB = 2;
+
+export function checkMachine(checkout: string, home: string): Finding[] {
+  return [checkRuntime(checkout), ...checkStateFolder(home), ...TOOLS.map(checkTool), checkFont()];
+}
+
+function checkRuntime(checkout: string): Finding {
+  const { engines } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as { engines: { node: string } };
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const right = major > 24 || (major === 24 && minor >= 11);
+  return finding(right ? 'ok' : 'bad', `运行时 Node ${process.version}，OpenSSL ${process.versions.openssl}`, `runtime Node ${process.version} (wanted ${engines.node}), OpenSSL ${process.versions.openssl}`);
+}
+
+function checkStateFolder(home: string): Finding[] {
+  if (!existsSync(home)) return [finding('note', `状态目录尚未建立：${home}`, `the state folder is not there yet: ${home}`)];
+  const open = (statSync(home).mode & 0o077) !== 0;
+  const { bavail, bsize } = statfsSync(home);
+  const gib = (bavail * bsize) / 2 ** 30;
+  return [
+    finding(open ? 'note' : 'ok', `状态目录 ${home}${open ? '：其他用户可进入，建议 chmod 700' : ''}`, `state folder ${home}${open ? ': others may enter it, chmod 700 is better' : ''}`),
+    finding(gib < LEAST_FREE_GIB ? 'bad' : 'ok', `剩余磁盘空间 ${gib.toFixed(1)} GiB`, `free disk space ${gib.toFixed(1)} GiB`),
+  ];
+}
+
+function checkTool([tool, argument, debianPackage, missing]: (typeof TOOLS)[number]): Finding {
+  const found = spawnSync(tool, [argument], { stdio: 'ignore' }).error === undefined;
+  return found
+    ? finding('ok', `程序 ${tool}`, `program ${tool}`)
+    : finding(missing, `缺少程序 ${tool}：安装软件包 ${debianPackage}`, `the program ${tool} is missing: install ${debianPackage}`);
+}
+
+function checkFont(): Finding {
+  return existsSync(FONT)
+    ? finding('ok', '中文字体', 'Chinese font')
+    : finding('bad', '缺少中文字体，无法输出报告：安装软件包 fonts-noto-cjk', 'the Chinese font for reports is missing: install fonts-noto-cjk');
+}
+
+/** Reachable, of this version, journal whole; what cannot be looked at after a failure is left out. */
+export async function checkDatabase(ownerUrl: string): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  try {
+    const dataSource = await openDataSource({ url: ownerUrl, poolSize: 1 });
+    try {
+      const [row]: { version: string }[] = await dataSource.query("SELECT current_setting('server_version') AS version");
+      findings.push(finding('ok', `PostgreSQL ${row?.version}`, `PostgreSQL ${row?.version}`));
+      await requireMigrated(dataSource);
+      findings.push(finding('ok', '数据库结构为本版本', 'the database is of this version'));
+      const journal = await checkJournal(dataSource);
+      findings.push(
+        journal.firstBad === undefined
+          ? finding('ok', `日志完整：${journal.entries} 条，待排序 ${journal.waiting} 条`, `the journal is whole: ${journal.entries} entries, ${journal.waiting} waiting`)
+          : finding('bad', `日志损坏：${journal.firstBad}`, `the journal is damaged: ${journal.firstBad}; stop work and keep the database as it is`),
+      );
+    } finally {
+      await dataSource.destroy();
+    }
+  } catch (error) {
+    findings.push(findingOf(error));
+  }
+  return findings;
+}
+
+const STATES: Record<DeviceStatus['state'], Bilingual & { verdict: Verdict }> = {
+  up: { verdict: 'ok', zh: '正常', en: 'up' },
+  starting: { verdict: 'note', zh: '启动中', en: 'starting' },
+  missing: { verdict: 'bad', zh: '找不到令牌：检查模块、槽位与序列号', en: 'token missing: check module, slot and serial' },
+  pinLatched: { verdict: 'bad', zh: 'PIN 被拒绝，已锁存：更正 PIN 文件后删除锁存文件', en: 'PIN refused and latched: correct the PIN file, then remove the latch' },
+  down: { verdict: 'bad', zh: '停止', en: 'down' },
+};
+
+export function deviceFindings(devices: readonly DeviceStatus[]): Finding[] {
+  return devices.flatMap((device) => {
+    const state = STATES[device.state];
+    const reason = device.reason === '' ? '' : ` (${device.reason})`;
+    return [
+      finding(state.verdict, `密码机 ${device.device}（${device.profile}，${device.tokenSerial}）${state.zh}${reason}`, `HSM ${device.device} (${device.profile}, ${device.tokenSerial}) ${state.en}${reason}`),
+      ...device.notEnforced.map((name) => {
+        const text: Bilingual | undefined = Object.hasOwn(NOT_ENFORCED, name) ? NOT_ENFORCED[name as NotEnforced] : undefined;
+        return finding('note', `${device.device}：${text?.zh ?? name}`, `${device.device}: ${text?.en ?? name}`);
+      }),
+    ];
+  });
+}

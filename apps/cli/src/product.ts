@@ -1,0 +1,195 @@
+import { rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { environment, writeFileAtomic } from '#libs/platform';
+import { AppError } from '#libs/platform/domain';
+import { type Database, migrateAll, openDatabase } from './database.js';
+import { fence } from './fence.js';
+import { type FolderLock, takeLock } from './folder-lock.js';
+import { requireFreePort } from './free-port.js';
+import { processesIn, signal, waitUntilNone } from './process-table.js';
+import { Program, type ReadyLine } from './program.js';
+import { devices, SOCKETS, writeConfigs, writeHsmConfig } from './setup-config.js';
+import type { StateFolder } from './state-folder.js';
+import type { Terminal } from './terminal.js';
+
+export interface ProductOptions {
+  readonly state: StateFolder;
+  readonly checkout: string;
+  readonly terminal: Terminal;
+  /** 0: any free one. */
+  readonly httpPort: number;
+  /** Empty the state first (not the runtime). */
+  readonly clean?: boolean;
+  /** Throw unless every device is up; otherwise say so and go on with the others. */
+  readonly requireDevices: boolean;
+}
+
+const READY_SECONDS = 90;
+/** Reports are rendered with a font of the system. */
+const FONTS = '/usr/share/fonts/*';
+
+/** The running product: database, HSM supervisor with its agents, service, worker. One per state folder. */
+export class Product {
+  readonly programs: Program[] = [];
+  /** Flags under which the worker runs: what it cannot open. */
+  workerFlags: readonly string[] = [];
+  httpUrl = '';
+  private failures: ((error: AppError) => void)[] = [];
+  private failure: AppError | undefined;
+
+  private constructor(
+    private readonly options: ProductOptions,
+    private readonly lock: FolderLock,
+    readonly database: Database,
+  ) {}
+
+  /** Throws ALREADY_RUNNING, and whatever kept a part from starting; then nothing is left running. */
+  static async start(options: ProductOptions): Promise<Product> {
+    const { state, checkout, terminal } = options;
+    const lock = lockState(state);
+    try {
+      await endLeftovers(state, checkout);
+      if (options.clean === true) state.clean();
+      state.prepare();
+      if (options.httpPort !== 0) await requireFreePort(options.httpPort);
+      const asked = environment();
+      terminal.say('启动数据库', 'starting the database');
+      const product = new Product(options, lock, await openDatabase(state, checkout, asked.databaseUrl));
+      try {
+        await product.startPrograms(asked.hsmConfig);
+      } catch (error) {
+        await product.stopParts();
+        throw error;
+      }
+      return product;
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  get commandSocket(): string {
+    return SOCKETS.command(this.options.state);
+  }
+
+  /** Calls back once when a part ends by itself. */
+  onFailure(call: (error: AppError) => void): void {
+    if (this.failure !== undefined) call(this.failure);
+    else this.failures.push(call);
+  }
+
+  async stop(): Promise<void> {
+    await this.stopParts();
+    this.lock.release();
+  }
+
+  private async startPrograms(hsmConfigFile: string | undefined): Promise<void> {
+    const { state, checkout, terminal, httpPort } = this.options;
+    this.database.server?.onUnexpectedEnd((reason) =>
+      this.failed(new AppError('PROGRAM_ENDED', { program: 'postgres', reason, log: state.file('logs', 'postgres.log') })),
+    );
+    await migrateAll(this.database.ownerUrl);
+    const files = writeConfigs(state, {
+      checkout,
+      serviceDatabaseUrl: await this.database.urlFor('service'),
+      workerDatabaseUrl: await this.database.urlFor('worker'),
+      httpPort,
+      threads: Math.min(availableParallelism(), 16),
+    });
+    terminal.say('启动密码机代理、服务与工作进程', 'starting HSM agents, service and worker');
+    const hsm = this.keep(await startHsm(state, checkout, hsmConfigFile));
+    this.lookAtDevices(hsm.ready);
+    const evidence = `${state.folder('evidence')}/*`;
+    const serviceFlags = fence({ checkout, read: [files.service, join(checkout, 'certs', 'profiles', '*'), `${state.folder('inbox')}/*`, FONTS], write: [evidence, SOCKETS.command(state)], threads: false });
+    this.workerFlags = fence({ checkout, read: [files.worker, FONTS], write: [evidence], threads: true });
+    const [service] = await settled([
+      this.startProgram('service', files.service, serviceFlags),
+      this.startProgram('worker', files.worker, this.workerFlags),
+    ]);
+    this.httpUrl = String(service?.ready['url'] ?? '');
+    writeFileAtomic(state.file('run', 'product.json'), JSON.stringify({ pid: process.pid, databaseUrl: this.database.ownerUrl, httpUrl: this.httpUrl }));
+  }
+
+  private async startProgram(name: string, configFile: string, nodeFlags: readonly string[]): Promise<Program> {
+    return this.keep(await startProgram(this.options.state, this.options.checkout, name, configFile, nodeFlags));
+  }
+
+  private keep(program: Program): Program {
+    this.programs.push(program);
+    program.onUnexpectedEnd((error) => this.failed(error));
+    return program;
+  }
+
+  /** The supervisor's ready line names each device and its state. */
+  private lookAtDevices(ready: ReadyLine): void {
+    const { state, terminal, requireDevices } = this.options;
+    const latch = state.file('hsm', 'state');
+    for (const [device, value] of Object.entries(ready)) {
+      const error =
+        value === 'pinLatched' ? new AppError('PIN_REFUSED', { device, latch })
+        : value === 'missing' || value === 'down' ? new AppError('TOKEN_MISSING', { device })
+        : undefined;
+      if (error === undefined) continue;
+      if (requireDevices) throw error;
+      terminal.error(error);
+    }
+  }
+
+  private failed(error: AppError): void {
+    if (this.failure !== undefined) return;
+    this.failure = error;
+    for (const call of this.failures) call(error);
+  }
+
+  /** In the reverse of the order in which they lean on each other. */
+  private async stopParts(): Promise<void> {
+    this.failure ??= new AppError('PROGRAM_ENDED', { program: 'hufu', reason: 'stopped', log: '' });
+    const last = this.programs.filter(({ options }) => options.name === 'hsm');
+    await Promise.all(this.programs.filter((program) => !last.includes(program)).map((program) => program.stop()));
+    await Promise.all(last.map((program) => program.stop()));
+    await this.database.stop();
+    rmSync(this.options.state.file('run', 'product.json'), { force: true });
+  }
+}
+
+/** The HSM supervisor alone, with the devices of HUFU_HSM_CONFIG or the embedded ones. */
+export function startHsm(state: StateFolder, checkout: string, hsmConfigFile: string | undefined): Promise<Program> {
+  return startProgram(state, checkout, 'hsm', writeHsmConfig(state, devices(state, hsmConfigFile)), []);
+}
+
+function startProgram(state: StateFolder, checkout: string, name: string, configFile: string, nodeFlags: readonly string[]): Promise<Program> {
+  return Program.start({
+    name,
+    entry: join(checkout, 'dist', 'apps', name, 'src', 'main.js'),
+    nodeFlags,
+    configFile,
+    cwd: state.home,
+    logFile: state.file('logs', `${name}.log`),
+    readySeconds: READY_SECONDS,
+  });
+}
+
+/** The lock of a state folder, which is made when it is not there. Throws ALREADY_RUNNING. */
+export function lockState(state: StateFolder): FolderLock {
+  state.create();
+  return takeLock(state.lockFile);
+}
+
+/** Ends programs of this checkout that an earlier, killed start left behind in this state folder. */
+export async function endLeftovers(state: StateFolder, checkout: string): Promise<void> {
+  const programs = ['hsm', 'service', 'worker'].map((name) => join(checkout, 'dist', 'apps', name, '/'));
+  const look = () => processesIn(state.home).filter((seen) => seen.arguments.some((argument) => programs.some((path) => argument.startsWith(path))));
+  if (await waitUntilNone(look, 1_500)) return;
+  for (const seen of look()) signal(seen.pid, 'SIGKILL');
+  await waitUntilNone(look, 5_000);
+}
+
+/** All or the first error, but never one error while the other still starts. */
+async function settled<T>(work: Promise<T>[]): Promise<T[]> {
+  const results = await Promise.allSettled(work);
+  return results.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
+}

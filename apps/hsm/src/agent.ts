@@ -1,0 +1,4 @@
+import { runAgent } from '#libs/hsm';
+
+/** One agent: forked by the supervisor, once per device and once more to make an embedded token. */
+await runAgent();

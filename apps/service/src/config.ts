@@ -1,0 +1,16 @@
+import { z } from 'zod';
+
+/** The service's configuration file. `./hufu` writes it for the embedded default. */
+export const ServiceConfig = z.strictObject({
+  databaseUrl: z.string().min(1),
+  /** The supervisor's socket of client `service`. */
+  hsmSocket: z.string().min(1),
+  /** Where commands arrive until operators can sign in: a Unix socket, 0600. */
+  commandSocket: z.string().min(1),
+  http: z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65_535) }),
+  /** Content-addressed evidence: received files, results, reports. */
+  evidenceDir: z.string().min(1),
+  /** Folder of certificate profiles (certs/profiles in the checkout). */
+  profilesDir: z.string().min(1),
+});
+export type ServiceConfig = z.infer<typeof ServiceConfig>;

@@ -1,0 +1,12 @@
+import { z } from 'zod';
+
+/** The worker's configuration file. `./hufu` writes it for the embedded default. */
+export const WorkerConfig = z.strictObject({
+  databaseUrl: z.string().min(1),
+  /** The supervisor's socket of client `worker`: report signatures only. */
+  hsmSocket: z.string().min(1),
+  evidenceDir: z.string().min(1),
+  /** Threads that verify chunks side by side. */
+  threads: z.int().min(1).max(64),
+});
+export type WorkerConfig = z.infer<typeof WorkerConfig>;

@@ -1,0 +1,30 @@
+import { type DynamicModule, Inject, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
+import { Hsm } from './hsm.js';
+import { SupervisorHsm } from './supervisor-hsm.js';
+
+export interface HsmOptions {
+  /** The supervisor's socket of this process's client name. */
+  readonly socket: string;
+}
+
+@Injectable()
+class HsmConnection implements OnModuleDestroy {
+  constructor(@Inject(Hsm) private readonly hsm: SupervisorHsm) {}
+
+  onModuleDestroy(): void {
+    this.hsm.close();
+  }
+}
+
+/** Gives a process the port `Hsm` over its own socket. Global, imported once by an app. */
+@Module({})
+export class HsmModule {
+  static forRoot(options: HsmOptions): DynamicModule {
+    return {
+      module: HsmModule,
+      global: true,
+      providers: [{ provide: Hsm, useFactory: () => new SupervisorHsm(options.socket) }, HsmConnection],
+      exports: [Hsm],
+    };
+  }
+}

@@ -1,0 +1,148 @@
+import type { SignPurpose } from '#libs/platform/domain';
+import type { DiversificationClass, SigningClass } from './domain/key-class.js';
+
+/** Name of a token in the HSM configuration, for instance `general-1`. */
+export type DeviceName = string;
+/** CKA_ID of a key, 16 bytes as 32 upper-case hex characters. */
+export type KeyId = string;
+
+export type SymmetricAlgorithm = '3des2' | 'aes128';
+export type AsymmetricAlgorithm = 'p256' | 'rsa2048';
+/** zero3: first 3 bytes of E(K, 0…0). cmac5: first 5 bytes of CMAC(K, 0…0). */
+export type KcvMethod = 'zero3' | 'cmac5';
+
+/** A root and the factors that lead to the key meant, highest level first (region, then card). Each 8 bytes. */
+export interface KeyPath {
+  readonly keyId: KeyId;
+  readonly factors: readonly Uint8Array[];
+}
+
+export interface DeviceStatus {
+  readonly device: DeviceName;
+  readonly state: 'up' | 'starting' | 'missing' | 'pinLatched' | 'down';
+  readonly tokenSerial: string;
+  readonly tokenLabel: string;
+  readonly profile: string;
+  /** What this module does not enforce by itself; the agent's templates are the guard there. */
+  readonly notEnforced: readonly string[];
+  readonly reason: string;
+}
+
+/** A key object as the device reports it. No value ever. */
+export interface KeyObject {
+  readonly keyId: KeyId;
+  readonly label: string;
+  readonly objectClass: 'secret' | 'private' | 'public';
+  readonly sensitive: boolean;
+  readonly extractable: boolean;
+  readonly usages: readonly string[];
+}
+
+/** One WRITE KEY: everything that the secure-messaging APDU of domain.md 1.5 holds. All bytes as they go to the card. */
+export interface ProtectedKeyLoad {
+  /** The key to load. */
+  readonly key: KeyPath;
+  /** The key of the card that protects the load: it encrypts, and makes the MAC. */
+  readonly controlKey: KeyPath;
+  /** Card-specific header between length and key (8 bytes in the built-in card profile). */
+  readonly header: Uint8Array;
+  /** CLA INS P1 P2; the agent appends Lc. */
+  readonly command: Uint8Array;
+  /** The card's challenge, 4 or 8 bytes; the MAC's initial value. */
+  readonly challenge: Uint8Array;
+}
+
+export interface ProtectedKey {
+  readonly cipher: Uint8Array;
+  readonly mac: Uint8Array;
+}
+
+/** Secure-messaging MAC over a command with clear data: ISO 9797-1 Alg 3, padding 2, leftmost 4 bytes. */
+export interface CommandMac {
+  readonly key: KeyPath;
+  /** CLA INS P1 P2; the agent appends Lc (data length + 4). */
+  readonly command: Uint8Array;
+  readonly data: Uint8Array;
+  readonly challenge: Uint8Array;
+}
+
+/** EXTERNAL AUTHENTICATE: E3(key, challenge), 8 bytes (a 4-byte challenge is padded with zeros). */
+export interface CardAuthentication {
+  readonly key: KeyPath;
+  readonly challenge: Uint8Array;
+}
+
+/** MAC1 of a purchase (SESPK = E3(DPK, rnd4 ‖ cardSeq2 ‖ low 2 bytes of termSeq4); MAC over `data`, 4 bytes). */
+export interface PurchaseMac {
+  readonly key: KeyPath;
+  /** 8 bytes: rnd4 ‖ cardSeq2 ‖ termSeq2. */
+  readonly sessionInput: Uint8Array;
+  readonly data: Uint8Array;
+}
+
+export interface SignItem {
+  readonly keyId: KeyId;
+  readonly purpose: SignPurpose;
+  /** The exact bytes to be signed; the agent hashes them with SHA-256. */
+  readonly bytes: Uint8Array;
+}
+
+export interface KnownAnswer {
+  readonly name: string;
+  readonly expected: string;
+  readonly actual: string;
+}
+
+/**
+ * The HSM fleet in the language of the trade: whole recipes, whole batches. No decrypt, wrap or derive exists above the
+ * agent. Every call throws AppError (HSM_*, TOKEN_MISSING, PIN_REFUSED, KEY_*, FACTOR_RESERVED, SIGN_TYPE_MISMATCH).
+ */
+export abstract class Hsm {
+  abstract devices(): Promise<DeviceStatus[]>;
+
+  /** Makes a diversification root in the device, sensitive, still extractable under a wrap until `seal`. */
+  abstract generateKey(
+    device: DeviceName,
+    key: { keyId: KeyId; label: string; keyClass: DiversificationClass; algorithm: SymmetricAlgorithm },
+  ): Promise<void>;
+
+  /** Makes a signing pair, never extractable. Returns the SubjectPublicKeyInfo in DER (RFC 5280 4.1.2.7). */
+  abstract generateKeyPair(
+    device: DeviceName,
+    key: { keyId: KeyId; label: string; keyClass: SigningClass; algorithm: AsymmetricAlgorithm },
+  ): Promise<{ publicKey: Uint8Array }>;
+
+  /** Copies a root from one device to another under a wrap: AES KEK under RSA-OAEP, then RFC 3394. Same CKA_ID. */
+  abstract transfer(key: { keyId: KeyId; from: DeviceName; to: DeviceName }): Promise<void>;
+
+  /** Takes CKA_EXTRACTABLE off for ever. */
+  abstract seal(device: DeviceName, keyId: KeyId): Promise<void>;
+
+  /** Check values of roots and of their children, computed inside; 3 or 5 bytes each, in order. */
+  abstract checkValues(device: DeviceName, items: readonly { key: KeyPath; method: KcvMethod }[]): Promise<Uint8Array[]>;
+
+  /** 16 bytes each, computed inside over a fixed label under the reserved child; what software compares. */
+  abstract fingerprints(device: DeviceName, keyIds: readonly KeyId[]): Promise<Uint8Array[]>;
+
+  abstract protectForCard(device: DeviceName, items: readonly ProtectedKeyLoad[]): Promise<ProtectedKey[]>;
+  abstract commandMacs(device: DeviceName, items: readonly CommandMac[]): Promise<Uint8Array[]>;
+  abstract authenticateToCard(device: DeviceName, items: readonly CardAuthentication[]): Promise<Uint8Array[]>;
+  abstract purchaseMacs(device: DeviceName, items: readonly PurchaseMac[]): Promise<Uint8Array[]>;
+
+  /** Signatures in order: ECDSA as DER (RFC 3279 2.2.3), RSA as PKCS#1 v1.5. Each is verified before it is released. */
+  abstract sign(device: DeviceName, items: readonly SignItem[]): Promise<Uint8Array[]>;
+
+  /**
+   * Enters the published transport key with which virtual cards leave the factory (40414243…4E4F, class psamTransportRoot,
+   * sealed). No value travels. Only a device configured with `testKeys: true` does it; every other refuses (HSM_REFUSED).
+   */
+  abstract importTestTransportKey(device: DeviceName, key: { keyId: KeyId; label: string }): Promise<void>;
+
+  /** Destroys the objects under this CKA_ID; returns how many there were. */
+  abstract destroy(device: DeviceName, keyId: KeyId): Promise<number>;
+
+  abstract inventory(device: DeviceName): Promise<KeyObject[]>;
+
+  /** Imports the published test keys of the recipes, computes with them inside, destroys them. */
+  abstract knownAnswers(device: DeviceName): Promise<KnownAnswer[]>;
+}

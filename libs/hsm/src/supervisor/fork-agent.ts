@@ -1,0 +1,27 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { AgentOrder, AgentReport } from '../ipc.js';
+
+/**
+ * An agent process: no input, no output but its errors, no debugger signal, and only the environment given. The IPC channel
+ * is its lifeline.
+ */
+export function forkAgent(entry: URL, environment: Record<string, string>): ChildProcess {
+  return fork(fileURLToPath(entry), [], {
+    env: environment,
+    execArgv: ['--disable-sigusr1'],
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+}
+
+/** Sends an order that holds PINs and wipes them here once the bytes are on their way. */
+export function sendSecret(child: ChildProcess, order: AgentOrder, secrets: readonly Uint8Array[]): void {
+  child.send(order, () => {
+    for (const secret of secrets) secret.fill(0);
+  });
+}
+
+export function onReport(child: ChildProcess, handle: (report: AgentReport) => void): void {
+  child.on('message', (message) => handle(message as AgentReport));
+}

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { DataSource } from 'typeorm';
+import { Hsm } from '#libs/hsm';
+import { checkJournal, Journal, Sequencer } from '#libs/journal';
+import { openDataSource, SystemClock } from '#libs/platform';
+import { fromHex } from '#libs/platform/domain';
+import { createTestDatabase, type TestDatabase } from '../../../test/env/test-database.js';
+import { startTestHsm } from '../../../test/env/test-hsm.js';
+import { Keys, holders } from './index.js';
+import { KeysRepository } from './keys.repository.js';
+
+const GENERAL = 'general-1';
+const DIVERSIFICATION = 'diversification-1';
+
+describe('keys with two tokens and a database', () => {
+  let database: TestDatabase;
+  let dataSource: DataSource;
+  let tokens: Awaited<ReturnType<typeof startTestHsm>>;
+  let keys: Keys;
+
+  const keysWith = (hsm: Hsm): Keys => {
+    const clock = new SystemClock();
+    return new Keys(dataSource, new KeysRepository(dataSource), new Journal(clock), hsm, clock);
+  };
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    dataSource = await openDataSource({ url: database.url, role: 'hufu_service' });
+    tokens = await startTestHsm();
+    keys = keysWith(tokens.hsm);
+  });
+
+  afterAll(async () => {
+    await tokens.stop();
+    await dataSource.destroy();
+    await database.drop();
+  });
+
+  it.each(['3des2', 'aes128'] as const)('makes a %s root in one token, copies it to the other, and both agree', async (algorithm) => {
+    const label = `root-${algorithm}`;
+    const made = await keys.generateRoot({ label, keyClass: 'dataRoot', algorithm, device: GENERAL });
+    expect(made).toMatchObject({ state: 'preActive', kcv: expect.stringMatching(/^[0-9A-F]{6}$/), fingerprint: expect.stringMatching(/^[0-9A-F]{32}$/) });
+    await expect(keys.activate(label)).rejects.toMatchObject({ code: 'KEY_COPIES_MISSING' });
+
+    const copied = await keys.copy(label, DIVERSIFICATION);
+    expect(holders(copied).sort()).toEqual([DIVERSIFICATION, GENERAL]);
+    const factors = [fromHex('3131303030307378'), fromHex('1100000000000001')];
+    expect(await keys.childCheckValue(label, factors, DIVERSIFICATION)).toBe(await keys.childCheckValue(label, factors, GENERAL));
+
+    const active = await keys.activate(label);
+    expect(active.state).toBe('active');
+    for (const device of [GENERAL, DIVERSIFICATION]) {
+      const [object] = (await tokens.hsm.inventory(device)).filter((each) => each.keyId === active.keyId);
+      expect(object).toMatchObject({ sensitive: true, extractable: false });
+    }
+    await expect(tokens.hsm.transfer({ keyId: active.keyId, from: GENERAL, to: DIVERSIFICATION })).rejects.toBeDefined();
+  });
+
+  it('refuses a label twice and leaves nothing in the device', async () => {
+    const before = (await tokens.hsm.inventory(GENERAL)).length;
+    await expect(keys.generateRoot({ label: 'root-3des2', keyClass: 'dataRoot', algorithm: '3des2', device: GENERAL })).rejects.toMatchObject({ code: 'KEY_LABEL_TAKEN' });
+    expect((await tokens.hsm.inventory(GENERAL)).length).toBe(before);
+  });
+
+  it.each([
+    ['before the device acted', false],
+    ['after the device acted', true],
+  ])('a crash %s leaves an intent that start-up closes, and no object', async (_when, acted) => {
+    const dying = Object.create(tokens.hsm) as Hsm;
+    dying.generateKey = async (device, key) => {
+      if (acted) await tokens.hsm.generateKey(device, key);
+      throw new Error('power cut');
+    };
+    const label = `lost-${acted}`;
+    await expect(keysWith(dying).generateRoot({ label, keyClass: 'dataRoot', algorithm: '3des2', device: GENERAL })).rejects.toThrow('power cut');
+    const planned = await keys.get(label);
+    expect(planned.state).toBe('planned');
+    expect(await keys.settleIntents()).toEqual({ aborted: 1 });
+    expect((await keys.get(label)).state).toBe('aborted');
+    expect((await tokens.hsm.inventory(GENERAL)).filter((each) => each.keyId === planned.keyId)).toEqual([]);
+  });
+
+  it('drops a copy whose check value differs', async () => {
+    await keys.generateRoot({ label: 'lied', keyClass: 'dataRoot', algorithm: '3des2', device: GENERAL });
+    const lying = Object.create(tokens.hsm) as Hsm;
+    lying.fingerprints = async () => [new Uint8Array(16)];
+    await expect(keysWith(lying).copy('lied', DIVERSIFICATION)).rejects.toMatchObject({ code: 'KEY_COPY_DIFFERS' });
+    expect(holders(await keys.get('lied'))).toEqual([GENERAL]);
+  });
+
+  it('wrote every act to a journal that is whole', async () => {
+    const owner = await openDataSource({ url: database.url });
+    await new Sequencer(owner).drain();
+    const report = await checkJournal(owner);
+    await owner.destroy();
+    expect(report.firstBad).toBeUndefined();
+    expect(report.entries).toBeGreaterThan(15);
+  });
+});

@@ -1,0 +1,186 @@
+import { randomBytes } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { type AsymmetricAlgorithm, type DiversificationClass, Hsm, type KcvMethod, type SigningClass, type SymmetricAlgorithm } from '#libs/hsm';
+import { Journal } from '#libs/journal';
+import { Clock } from '#libs/platform';
+import { AppError, toHex } from '#libs/platform/domain';
+import { holders, type KeyCopy, type KeyRecord } from './domain/key.js';
+import { transition } from './domain/key-state.js';
+import { type KeyMaterial, KeysRepository } from './keys.repository.js';
+
+/** A root serves cards only when two devices hold it (design: nothing hangs on one device). */
+const COPIES_FOR_ACTIVATION = 2;
+
+type NewKey<C, A> = { readonly label: string; readonly keyClass: C; readonly algorithm: A; readonly device: string };
+
+@Injectable()
+export class Keys {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly repository: KeysRepository,
+    private readonly journal: Journal,
+    private readonly hsm: Hsm,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Makes a diversification root in one device. It is preActive until a second device holds it. */
+  async generateRoot(key: NewKey<DiversificationClass, SymmetricAlgorithm>): Promise<KeyRecord> {
+    const method: KcvMethod = 'zero3';
+    return this.generate(key, async (keyId) => {
+      await this.hsm.generateKey(key.device, { keyId, label: key.label, keyClass: key.keyClass, algorithm: key.algorithm });
+      const { kcv, fingerprint } = await this.measure(key.device, keyId, method);
+      return { kcv, kcvMethod: method, fingerprint };
+    });
+  }
+
+  /** Makes a signing pair in one device; it is active at once and never leaves that device. */
+  async generateSigning(key: NewKey<SigningClass, AsymmetricAlgorithm>): Promise<KeyRecord & { publicKey: Uint8Array }> {
+    const made = await this.generate(key, (keyId) =>
+      this.hsm.generateKeyPair(key.device, { keyId, label: key.label, keyClass: key.keyClass, algorithm: key.algorithm }),
+    );
+    return (await this.moveTo(made, 'active')) as KeyRecord & { publicKey: Uint8Array };
+  }
+
+  /**
+   * Enters the published transport key that virtual cards leave the factory with, in a device that allows test keys.
+   * A real manufacturer's key comes by ceremony.
+   */
+  async enterTestTransportKey(label: string, device: string): Promise<KeyRecord> {
+    return this.generate({ label, keyClass: 'psamTransportRoot', algorithm: '3des2', device }, async (keyId) => {
+      await this.hsm.importTestTransportKey(device, { keyId, label });
+      const { kcv, fingerprint } = await this.measure(device, keyId, 'zero3');
+      return { kcv, kcvMethod: 'zero3', fingerprint };
+    });
+  }
+
+  /** Copies a root to a second device under a wrap; check value and fingerprint must come out equal there. */
+  async copy(label: string, to: string): Promise<KeyRecord> {
+    const key = await this.get(label);
+    const [from] = holders(key);
+    if (from === undefined) throw new AppError('KEY_NOT_FOUND', { device: '-', keyId: key.keyId });
+    const copy = await this.copyOn(to, 'planned');
+    await this.store(key, 'keys.copyIntent', { from, to }, (tx, entryId) => this.repository.putCopy(tx, key.keyId, copy, entryId));
+    await this.hsm.transfer({ keyId: key.keyId, from, to });
+    const there = await this.measure(to, key.keyId, key.kcvMethod ?? 'zero3');
+    if (there.kcv !== key.kcv || there.fingerprint !== key.fingerprint) {
+      await this.abortCopy(key, copy);
+      throw new AppError('KEY_COPY_DIFFERS', { label, device: to });
+    }
+    await this.store(key, 'keys.copy', { from, to, kcv: there.kcv }, (tx, entryId) =>
+      this.repository.putCopy(tx, key.keyId, { ...copy, state: 'present' }, entryId),
+    );
+    return this.get(label);
+  }
+
+  /** Takes EXTRACTABLE off every copy, then makes the root active. Throws KEY_COPIES_MISSING with fewer than two. */
+  async activate(label: string): Promise<KeyRecord> {
+    const key = await this.get(label);
+    const devices = holders(key);
+    if (devices.length < COPIES_FOR_ACTIVATION) throw new AppError('KEY_COPIES_MISSING', { label, copies: devices.length });
+    for (const device of devices) await this.hsm.seal(device, key.keyId);
+    return this.moveTo(key, 'active');
+  }
+
+  /** Throws KEY_UNKNOWN. */
+  async get(label: string): Promise<KeyRecord> {
+    const key = await this.repository.find(label);
+    if (key === undefined) throw new AppError('KEY_UNKNOWN', { label });
+    return key;
+  }
+
+  list(): Promise<KeyRecord[]> {
+    return this.repository.list();
+  }
+
+  /** Check value and fingerprint as a device computes them now. */
+  async measure(device: string, keyId: string, method: KcvMethod): Promise<{ kcv: string; fingerprint: string }> {
+    const [kcv] = await this.hsm.checkValues(device, [{ key: { keyId, factors: [] }, method }]);
+    const [fingerprint] = await this.hsm.fingerprints(device, [keyId]);
+    return { kcv: toHex(kcv as Uint8Array), fingerprint: toHex(fingerprint as Uint8Array) };
+  }
+
+  /** Check value of the key at `factors` below a root, computed in a device that holds it. */
+  async childCheckValue(label: string, factors: readonly Uint8Array[], device?: string): Promise<string> {
+    const key = await this.get(label);
+    const where = device ?? holders(key)[0];
+    if (where === undefined) throw new AppError('KEY_NOT_FOUND', { device: '-', keyId: key.keyId });
+    const [kcv] = await this.hsm.checkValues(where, [{ key: { keyId: key.keyId, factors }, method: 'zero3' }]);
+    return toHex(kcv as Uint8Array);
+  }
+
+  /**
+   * Start-up: an intent without an outcome is a key that nobody was told of. Whatever the device made under its CKA_ID is
+   * destroyed and the intent is closed; the caller asks again under a new id. A signing pair whose outcome was stored goes
+   * into use, as it was about to.
+   */
+  async settleIntents(): Promise<{ aborted: number }> {
+    let aborted = 0;
+    for (const key of await this.repository.listUnsettled()) {
+      for (const copy of key.copies.filter((each) => each.state === 'planned')) {
+        await this.hsm.destroy(copy.device, key.keyId);
+        await this.abortCopy(key, copy);
+        aborted++;
+      }
+      if (key.state === 'planned') await this.moveTo(key, 'aborted');
+      else if (key.state === 'preActive' && key.publicKey !== undefined) await this.moveTo(key, 'active');
+    }
+    return { aborted };
+  }
+
+  private async generate(
+    key: NewKey<KeyRecord['keyClass'], KeyRecord['algorithm']>,
+    make: (keyId: string) => Promise<KeyMaterial>,
+  ): Promise<KeyRecord> {
+    const keyId = toHex(randomBytes(16));
+    const planned = { keyId, label: key.label, keyClass: key.keyClass, algorithm: key.algorithm };
+    const copy = await this.copyOn(key.device, 'planned');
+    try {
+      await this.store(planned, 'keys.generateIntent', { device: key.device, keyClass: key.keyClass }, async (tx, entryId) => {
+        await this.repository.insertPlanned(tx, planned, this.clock.now(), entryId);
+        await this.repository.putCopy(tx, keyId, copy, entryId);
+      });
+    } catch (error) {
+      if ((error as { code?: string }).code === '23505') throw new AppError('KEY_LABEL_TAKEN', { label: key.label }, { cause: error });
+      throw error;
+    }
+    const material = await make(keyId);
+    const shown = 'publicKey' in material ? { publicKey: toHex(material.publicKey) } : { kcv: material.kcv, fingerprint: material.fingerprint };
+    await this.store(planned, 'keys.generate', { device: key.device, ...shown }, async (tx, entryId) => {
+      await this.repository.setMaterial(tx, keyId, material, entryId);
+      await this.repository.putCopy(tx, keyId, { ...copy, state: 'present' }, entryId);
+    });
+    return this.get(key.label);
+  }
+
+  private async copyOn(device: string, state: KeyCopy['state']): Promise<KeyCopy> {
+    const status = (await this.hsm.devices()).find((each) => each.device === device);
+    if (status === undefined) throw new AppError('TOKEN_MISSING', { device });
+    return { device, tokenSerial: status.tokenSerial, state };
+  }
+
+  private async abortCopy(key: KeyRecord, copy: KeyCopy): Promise<void> {
+    await this.store(key, 'keys.copyAborted', { device: copy.device }, (tx, entryId) =>
+      this.repository.putCopy(tx, key.keyId, { ...copy, state: 'aborted' }, entryId),
+    );
+  }
+
+  private async moveTo(key: KeyRecord, to: KeyRecord['state']): Promise<KeyRecord> {
+    const state = transition(key.state, to);
+    await this.store(key, 'keys.state', { from: key.state, to: state }, (tx, entryId) => this.repository.setState(tx, key.keyId, state, entryId));
+    return { ...key, state };
+  }
+
+  /** One transaction: the journal entry and the rows that it speaks of. */
+  private async store(
+    key: Pick<KeyRecord, 'keyId' | 'label'>,
+    kind: string,
+    data: Readonly<Record<string, string>>,
+    write: (tx: EntityManager, entryId: string) => Promise<void>,
+  ): Promise<void> {
+    await this.dataSource.transaction(async (tx) => {
+      const entryId = await this.journal.record(tx, { kind, subject: key.keyId, data: { label: key.label, ...data } });
+      await write(tx, entryId);
+    });
+  }
+}

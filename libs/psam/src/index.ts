@@ -1,0 +1,10 @@
+export type { Apdu, CardAnswer } from './domain/apdu.js';
+export type { SlotName } from './domain/card-profile.js';
+export * from './domain/conservation.js';
+export * from './domain/psam.js';
+export { ALL_PSAM_STATES, PSAM_STATES, type PsamState } from './domain/psam-state.js';
+export { STATUS_WORDS, statusHex, statusText } from './domain/status-words.js';
+export * from './card-channel.js';
+export * from './socket-card-channel.js';
+export * from './psam.module.js';
+export * from './psam.service.js';

@@ -1,0 +1,47 @@
+/** Order of P-256 (SEC 2 v2, 2.4.2), big-endian. */
+const P256_ORDER = Uint8Array.from(Buffer.from('FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551', 'hex'));
+
+const SEQUENCE = 0x30;
+const INTEGER = 0x02;
+/** A P-256 integer: 32 bytes and at most one leading zero. */
+const LONGEST_INTEGER = 33;
+
+export interface EcdsaSignature {
+  /** Big-endian without leading zeros, 1..32 bytes; views into the bytes that were read. */
+  readonly r: Uint8Array;
+  readonly s: Uint8Array;
+}
+
+/**
+ * Strict reader of Ecdsa-Sig-Value (RFC 3279 2.2.3) for P-256: one SEQUENCE of two minimal positive INTEGERs, nothing
+ * after it, and 0 < r, s < n. Undefined for anything else: one signature has one encoding, so no byte of the evidence
+ * can be changed without the verdict changing. The lengths of P-256 never need the long form.
+ */
+export function readEcdsaSignature(bytes: Uint8Array): EcdsaSignature | undefined {
+  if (bytes.length < 8 || bytes[0] !== SEQUENCE || bytes[1] !== bytes.length - 2) return undefined;
+  const r = readInteger(bytes, 2);
+  if (r === undefined) return undefined;
+  const s = readInteger(bytes, r.end);
+  if (s === undefined || s.end !== bytes.length) return undefined;
+  return { r: r.value, s: s.value };
+}
+
+function readInteger(bytes: Uint8Array, at: number): { value: Uint8Array; end: number } | undefined {
+  const length = bytes[at + 1];
+  if (bytes[at] !== INTEGER || length === undefined || length === 0 || length > LONGEST_INTEGER) return undefined;
+  const start = at + 2;
+  const end = start + length;
+  const first = bytes[start];
+  const second = bytes[start + 1];
+  if (end > bytes.length || first === undefined || first >= 0x80) return undefined;
+  const padded = first === 0;
+  // A leading zero is only right before a byte that would otherwise read as negative; this also refuses zero itself.
+  if (padded && (length === 1 || second === undefined || second < 0x80)) return undefined;
+  const value = bytes.subarray(padded ? start + 1 : start, end);
+  return isBelowOrder(value) ? { value, end } : undefined;
+}
+
+function isBelowOrder(value: Uint8Array): boolean {
+  if (value.length < P256_ORDER.length) return true;
+  return value.length === P256_ORDER.length && Buffer.compare(value, P256_ORDER) < 0;
+}

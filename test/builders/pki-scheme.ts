@@ -1,0 +1,100 @@
+import 'reflect-metadata';
+import { type DynamicModule, Module } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { CardsModule } from '#libs/cards';
+import { Hsm } from '#libs/hsm';
+import { OcspModule } from '#libs/ocsp';
+import { Organisations, OrganisationsModule } from '#libs/organisations';
+import { type NewAuthority, Pki, PkiModule } from '#libs/pki';
+import { Clock, FixedClock, Logger, PlatformModule } from '#libs/platform';
+import { createTestDatabase, type TestDatabase } from '../env/test-database.js';
+
+/** The rooms of certificates and cards, wired by their modules, on a database of their own, under the service's role. */
+export interface PkiScheme {
+  readonly app: TestingModule;
+  readonly clock: FixedClock;
+  readonly database: TestDatabase;
+  close(): Promise<void>;
+}
+
+@Module({})
+class GivenHsmModule {
+  static of(hsm: Hsm): DynamicModule {
+    return { module: GivenHsmModule, global: true, providers: [{ provide: Hsm, useValue: hsm }], exports: [Hsm] };
+  }
+}
+
+export const NOW = new Date('2026-06-01T08:00:00Z');
+export const ROOT: NewAuthority = {
+  caId: 'root',
+  subject: { country: 'CN', organisation: '社保卡体系', commonName: '根 CA' },
+  device: 'general-1',
+  notBefore: new Date('2015-01-01T00:00:00Z'),
+  notAfter: new Date('2044-12-31T23:59:59Z'),
+};
+export const ISSUING: NewAuthority & { parent: string } = {
+  ...ROOT,
+  caId: 'issuing',
+  parent: 'root',
+  subject: { country: 'CN', organisation: '社保卡体系', commonName: '签发 CA' },
+  notBefore: new Date('2016-01-01T00:00:00Z'),
+  notAfter: new Date('2030-12-31T00:00:00Z'),
+};
+export const RESPONDER = {
+  issuer: 'issuing',
+  profile: 'ocsp-responder',
+  subject: { country: 'CN', commonName: 'OCSP 1' },
+  keyLabel: 'ocsp/issuing',
+  device: 'general-1',
+  notBefore: new Date('2026-01-01T00:00:00Z'),
+  notAfter: new Date('2027-01-01T00:00:00Z'),
+};
+
+/** Opens the rooms; a second scheme over the same database is a restarted process. */
+export async function openPkiScheme(hsm: Hsm, existing?: TestDatabase): Promise<PkiScheme> {
+  const database = existing ?? (await createTestDatabase());
+  const clock = new FixedClock(NOW);
+  const builder = Test.createTestingModule({
+    imports: [
+      PlatformModule.forRoot({ processName: 'test', database: { url: database.url, role: 'hufu_service' } }),
+      GivenHsmModule.of(hsm),
+      OrganisationsModule,
+      PkiModule.forRoot({ profilesDir: 'certs/profiles' }),
+      OcspModule,
+      CardsModule,
+    ],
+  });
+  const app = await builder
+    .overrideProvider(Clock)
+    .useValue(clock)
+    .overrideProvider(Logger)
+    .useValue(new Logger('test', () => undefined))
+    .compile();
+  return {
+    app,
+    clock,
+    database,
+    close: async () => {
+      await app.close();
+      if (existing === undefined) await database.drop();
+    },
+  };
+}
+
+/** Root, issuing CA, and two institutions with a terminal each. */
+export async function foundScheme(scheme: PkiScheme): Promise<{ root: Uint8Array; issuing: Uint8Array }> {
+  const pki = scheme.app.get(Pki);
+  const root = await pki.createRootCa(ROOT);
+  const issuing = await pki.createIssuingCa(ISSUING);
+  await scheme.app.get(Organisations).register({
+    institutions: [
+      { code: 'H11010100001', name: '第一医院', region: '110101' },
+      { code: 'H11010100002', name: '第二医院', region: '110101' },
+    ],
+    terminals: [
+      { number: '110101000001', institutionCode: 'H11010100001' },
+      { number: '110101000002', institutionCode: 'H11010100002' },
+    ],
+  });
+  return { root: root.certificate, issuing: issuing.certificate };
+}
