@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -7,7 +7,7 @@ import { childEnvironment } from '#libs/platform';
 import { freePort } from './free-port.js';
 import { guardedCommand } from './guarded-command.js';
 import { fileSize, lastLines, readFrom } from './log-file.js';
-import { type ClusterPlace, initialiseCluster, stopProcessesOf, SUPERUSER } from './postgres-cluster.js';
+import { type ClusterPlace, initialiseCluster, serverFailure, stopProcessesOf, SUPERUSER } from './postgres-cluster.js';
 import { seeProcess } from './process-table.js';
 
 export interface PostgresOptions extends ClusterPlace {
@@ -47,7 +47,7 @@ export class EmbeddedPostgres {
       const reason = await server.untilReady(logged);
       if (reason === undefined) return server;
       await stopProcessesOf(options.dataFolder);
-      if (!reason.includes('Address already in use')) throw new AppError('POSTGRES_FAILED', { reason, log: options.logFile });
+      if (!reason.includes('Address already in use')) throw serverFailure(reason, options);
       if (options.port !== undefined || attempt === PORT_ATTEMPTS) throw new AppError('PORT_IN_USE', { port });
     }
   }
@@ -142,7 +142,9 @@ function launch(options: PostgresOptions, port: number): ChildProcess {
   });
   const log = openSync(options.logFile, 'a', 0o600);
   try {
-    return spawn(program, rest, { cwd: options.dataFolder, env: childEnvironment({ LC_ALL: 'C' }), stdio: ['ignore', log, log] });
+    // A session of its own: ^C at the terminal must not reach it before the programs that use it have stopped.
+    const stdio: StdioOptions = ['ignore', log, log];
+    return spawn(program, rest, { cwd: options.dataFolder, env: childEnvironment({ LC_ALL: 'C' }), stdio, detached: true });
   } finally {
     closeSync(log);
   }

@@ -29,6 +29,12 @@ export function embeddedBinaries(checkout: string): string {
   return folder;
 }
 
+/** What PostgreSQL said before it ended: a full disk by its own name, everything else as POSTGRES_FAILED. */
+export function serverFailure(reason: string, place: Pick<ClusterPlace, 'dataFolder' | 'logFile'>): AppError {
+  if (reason.includes('No space left on device')) return new AppError('DISK_FULL', { path: dirname(place.dataFolder) });
+  return new AppError('POSTGRES_FAILED', { reason, log: place.logFile });
+}
+
 /** Makes the cluster unless it stands. Killed at any line, the next call begins again or finds it whole. Throws POSTGRES_FAILED. */
 export async function initialiseCluster(place: ClusterPlace): Promise<void> {
   if (existsSync(place.dataFolder)) return;
@@ -56,7 +62,7 @@ export async function initialiseCluster(place: ClusterPlace): Promise<void> {
     ],
   });
   const status = await run(command, dirname(place.dataFolder), place.logFile);
-  if (status !== 0) throw new AppError('POSTGRES_FAILED', { reason: `initdb: ${lastLines(place.logFile, 5)}`, log: place.logFile });
+  if (status !== 0) throw serverFailure(`initdb: ${lastLines(place.logFile, 5)}`, place);
   renameSync(unfinished, place.dataFolder);
   syncFolder(dirname(place.dataFolder));
 }

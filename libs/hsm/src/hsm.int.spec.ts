@@ -1,12 +1,15 @@
 import { createCipheriv, createDecipheriv, createPublicKey, randomBytes, verify } from 'node:crypto';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { NestFactory } from '@nestjs/core';
 import {
   ascii, concatBytes, derBitString, derContext, derInteger, derOctetString, derOid, derSequence, derSetOf, derTime, equalBytes, fromHex, isAppError, toHex,
 } from '#libs/platform';
 import { startTestHsm, type TestHsm } from '../../../test/env/test-hsm.js';
 import type { DiversificationClass, SigningClass } from './domain/key-class.js';
 import { KNOWN_ANSWERS } from './domain/known-answers.js';
-import type { KeyPath, SymmetricAlgorithm } from './hsm.js';
+import { Hsm, type KeyPath, type SymmetricAlgorithm } from './hsm.js';
+import { HsmModule } from './hsm.module.js';
 
 const SOFTHSM = 'general-1';
 const NSS = 'diversification-1';
@@ -298,6 +301,15 @@ describe('clients', () => {
     expect(devices.map(({ device, state, profile }) => [device, state, profile])).toEqual([[SOFTHSM, 'up', 'softhsm'], [NSS, 'up', 'nss']]);
     expect(devices[1]?.notEnforced).toContain('unextractableWrap');
     expect(await codeOf(doctor.knownAnswers(SOFTHSM))).toBe('HSM_REFUSED');
+  });
+
+  it('get the port from HsmModule', async () => {
+    const app = await NestFactory.createApplicationContext(HsmModule.forRoot({ socket: join(rig.socketDir, 'doctor.sock') }), { logger: false });
+    const hsm = app.get(Hsm);
+    expect((await hsm.devices()).length).toBe(2);
+    const waiting = codeOf(hsm.devices());
+    await app.close();
+    expect(await waiting).toBe('HSM_UNREACHABLE');
   });
 
   it('are told what is wrong with a request', async () => {

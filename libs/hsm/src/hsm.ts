@@ -1,4 +1,5 @@
 import type { SignPurpose } from '#libs/platform/domain';
+import type { AsymmetricAlgorithm, KcvMethod, SymmetricAlgorithm } from './domain/algorithms.js';
 import type { DiversificationClass, SigningClass } from './domain/key-class.js';
 
 /** Name of a token in the HSM configuration, for instance `general-1`. */
@@ -6,12 +7,12 @@ export type DeviceName = string;
 /** CKA_ID of a key, 16 bytes as 32 upper-case hex characters. */
 export type KeyId = string;
 
-export type SymmetricAlgorithm = '3des2' | 'aes128';
-export type AsymmetricAlgorithm = 'p256' | 'rsa2048';
-/** zero3: first 3 bytes of E(K, 0…0). cmac5: first 5 bytes of CMAC(K, 0…0). */
-export type KcvMethod = 'zero3' | 'cmac5';
+export type { AsymmetricAlgorithm, KcvMethod, SymmetricAlgorithm };
 
-/** A root and the factors that lead to the key meant, highest level first (region, then card). Each 8 bytes. */
+/**
+ * A root and the factors that lead to the key meant, highest level first (region, card, file). Each 8 bytes, not reserved.
+ * How many a card key has is fixed by its class: CARD_ROLES in domain/class-rules.ts.
+ */
 export interface KeyPath {
   readonly keyId: KeyId;
   readonly factors: readonly Uint8Array[];

@@ -1,4 +1,4 @@
-export * from './domain/key.js';
+export * from './key-record.js';
 export * from './domain/key-state.js';
 export * from './keys.module.js';
 export * from './keys.service.js';

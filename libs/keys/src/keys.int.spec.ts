@@ -12,6 +12,16 @@ import { KeysRepository } from './keys.repository.js';
 const GENERAL = 'general-1';
 const DIVERSIFICATION = 'diversification-1';
 
+/** The real device, but for some of its recipes. */
+function differing(hsm: Hsm, recipes: Partial<Hsm>): Hsm {
+  return new Proxy(hsm, {
+    get: (target, name) => {
+      const own = recipes[name as keyof Hsm] ?? target[name as keyof Hsm];
+      return typeof own === 'function' ? own.bind(target) : own;
+    },
+  });
+}
+
 describe('keys with two tokens and a database', () => {
   let database: TestDatabase;
   let dataSource: DataSource;
@@ -66,11 +76,12 @@ describe('keys with two tokens and a database', () => {
     ['before the device acted', false],
     ['after the device acted', true],
   ])('a crash %s leaves an intent that start-up closes, and no object', async (_when, acted) => {
-    const dying = Object.create(tokens.hsm) as Hsm;
-    dying.generateKey = async (device, key) => {
-      if (acted) await tokens.hsm.generateKey(device, key);
-      throw new Error('power cut');
-    };
+    const dying = differing(tokens.hsm, {
+      generateKey: async (device, key) => {
+        if (acted) await tokens.hsm.generateKey(device, key);
+        throw new Error('power cut');
+      },
+    });
     const label = `lost-${acted}`;
     await expect(keysWith(dying).generateRoot({ label, keyClass: 'dataRoot', algorithm: '3des2', device: GENERAL })).rejects.toThrow('power cut');
     const planned = await keys.get(label);
@@ -80,10 +91,24 @@ describe('keys with two tokens and a database', () => {
     expect((await tokens.hsm.inventory(GENERAL)).filter((each) => each.keyId === planned.keyId)).toEqual([]);
   });
 
+  it('lets a label be used again after its generation was given up', async () => {
+    const again = await keys.generateRoot({ label: 'lost-true', keyClass: 'dataRoot', algorithm: '3des2', device: GENERAL });
+    expect((await keys.get('lost-true')).keyId).toBe(again.keyId);
+  });
+
+  it('puts a signing pair into use that was made before the crash', async () => {
+    const dying = differing(tokens.hsm, { generateKeyPair: (device, key) => tokens.hsm.generateKeyPair(device, key) });
+    const stopped = keysWith(dying);
+    Object.assign(stopped, { moveTo: () => Promise.reject(new Error('power cut')) });
+    await expect(stopped.generateSigning({ label: 'signer', keyClass: 'reportSigning', algorithm: 'p256', device: GENERAL })).rejects.toThrow('power cut');
+    expect((await keys.get('signer')).state).toBe('preActive');
+    await keys.settleIntents();
+    expect((await keys.get('signer')).state).toBe('active');
+  });
+
   it('drops a copy whose check value differs', async () => {
     await keys.generateRoot({ label: 'lied', keyClass: 'dataRoot', algorithm: '3des2', device: GENERAL });
-    const lying = Object.create(tokens.hsm) as Hsm;
-    lying.fingerprints = async () => [new Uint8Array(16)];
+    const lying = differing(tokens.hsm, { fingerprints: async () => [new Uint8Array(16)] });
     await expect(keysWith(lying).copy('lied', DIVERSIFICATION)).rejects.toMatchObject({ code: 'KEY_COPY_DIFFERS' });
     expect(holders(await keys.get('lied'))).toEqual([GENERAL]);
   });

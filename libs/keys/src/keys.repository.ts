@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import type { KeyCopy, KeyRecord } from './domain/key.js';
+import type { KeyCopy, KeyRecord } from './key-record.js';
 import type { KeyState } from './domain/key-state.js';
 
 interface KeyRow {

@@ -5,7 +5,7 @@ import { type AsymmetricAlgorithm, type DiversificationClass, Hsm, type KcvMetho
 import { Journal } from '#libs/journal';
 import { Clock } from '#libs/platform';
 import { AppError, toHex } from '#libs/platform/domain';
-import { holders, type KeyCopy, type KeyRecord } from './domain/key.js';
+import { holders, type KeyCopy, type KeyRecord } from './key-record.js';
 import { transition } from './domain/key-state.js';
 import { type KeyMaterial, KeysRepository } from './keys.repository.js';
 

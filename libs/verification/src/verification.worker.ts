@@ -34,6 +34,7 @@ class HoldLost extends Error {}
  */
 export class VerificationWorker {
   private readonly held = new Set<HeldTask>();
+  private readonly sleeping = new Set<() => void>();
   private stopping = false;
   private loops: Promise<void>[] = [];
   private touching: NodeJS.Timeout | undefined;
@@ -59,15 +60,30 @@ export class VerificationWorker {
         this.parts.logger.error('fetch', error);
         return undefined;
       });
-      if (held === undefined) await pause(IDLE_MS);
+      if (held === undefined) await this.idle();
       else await this.work(held);
     }
+  }
+
+  /** Waits a little, or until this worker has itself made new tasks. */
+  private idle(): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.sleeping.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, IDLE_MS);
+      this.sleeping.add(wake);
+    });
   }
 
   private async work(held: HeldTask): Promise<void> {
     this.held.add(held);
     try {
       await this.runTask(held);
+      // What was committed may have opened the next pass.
+      for (const wake of [...this.sleeping]) wake();
     } catch (error) {
       if (error instanceof HoldLost) this.parts.logger.warn('hold lost', { ...held.task });
       else await this.failed(held, error);
@@ -179,8 +195,4 @@ export class VerificationWorker {
       await this.parts.queue.touch(held).catch((error: unknown) => this.parts.logger.error('touch', error, { ...held.task }));
     }
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

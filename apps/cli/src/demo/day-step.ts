@@ -49,7 +49,7 @@ export async function dayStep(demo: Demo, plan: Plan, reportSigner: string): Pro
   const inbox = demo.state.file('inbox', `demo-${demo.series}`);
   await mkdir(demo.state.folder('inbox'), { recursive: true });
   await rename(made, inbox);
-  await demo.rig.afterDay?.(demo);
+  await demo.rig.afterDay?.(demo, inbox, truthFile);
 
   const [head] = readNdjson<TruthHead>(truthFile);
   if (head === undefined) throw new Error('the truth file is empty');
@@ -78,6 +78,7 @@ async function compare(demo: Demo, runId: string, truthFile: string, head: Truth
   const { checks } = demo;
   const results = await demo.client.call<ShownResults>('verification.results', { runId });
   const resultFile = demo.state.file('evidence', results.result.resultDigest.slice(0, 2), results.result.resultDigest.slice(2));
+  await demo.rig.afterRun?.(demo, resultFile, inbox);
   const verdicts = readNdjson<Verdict>(resultFile);
   const truth = new Map(readNdjson<{ file: string; line: number; class: string }>(truthFile).slice(1).map((each) => [`${each.file}:${each.line}`, each.class]));
   checks.add('day.records', head.records, verdicts.length, SOURCE);

@@ -101,7 +101,7 @@ async function childrenAgree(demo: Demo): Promise<void> {
 async function attributes(demo: Demo, keyIds: readonly string[]): Promise<void> {
   for (const device of [GENERAL, DIVERSIFICATION]) {
     const objects = await demo.client.call<KeyObject[]>('hsm.inventory', { device });
-    const sealed = objects.filter((object) => keyIds.includes(object.keyId) && object.sensitive && !object.extractable && object.usages.join() === 'derive');
+    const sealed = objects.filter((object) => keyIds.includes(object.keyId) && object.sensitive && !object.extractable && object.usages.join() === 'DERIVE');
     demo.checks.add(`root.sealed.${device}`, keyIds.length, sealed.length, 'sensitive, not extractable, CKA_DERIVE only (SP 800-57 key separation)');
   }
 }

@@ -33,7 +33,7 @@ export async function checkByOpenssl(demo: Demo, files: CertificateFiles, revoca
       'ocsp', '-url', `${demo.httpUrl}/ocsp`, '-issuer', files.issuing, ...certificate, '-CAfile', files.root, '-verify_other', files.issuing,
     ]);
     const verified = answer.text.includes('Response verify OK');
-    const told = /^\S+: (good|revoked|unknown)$/m.exec(answer.text)?.[1] ?? answer.text.trim().slice(0, 80);
+    const told = /^.+: (good|revoked|unknown)$/m.exec(answer.text)?.[1] ?? answer.text.trim().slice(0, 80);
     checks.add(`ocsp.${status}`, `${status}, signature good`, `${told}, signature ${verified ? 'good' : 'not verified'}`, 'openssl ocsp -url (RFC 6960)');
   }
 }

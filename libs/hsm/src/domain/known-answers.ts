@@ -1,4 +1,4 @@
-import type { KcvMethod, SymmetricAlgorithm } from '../hsm.js';
+import type { KcvMethod, SymmetricAlgorithm } from './algorithms.js';
 
 /**
  * Published test keys and what comes out of them; hex. The specification, with the source of each figure, is

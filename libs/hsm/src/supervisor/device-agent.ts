@@ -91,7 +91,7 @@ export class DeviceAgent {
     await new Promise<void>((resolve) => {
       child.once('exit', () => resolve());
       setTimeout(() => child.kill('SIGKILL'), 2000).unref();
-      child.disconnect();
+      if (child.connected) child.disconnect();
     });
   }
 

@@ -2,6 +2,9 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { AgentOrder, AgentReport } from '../ipc.js';
 
+/** SIGUSR1 would open a debugger in a process that knows a PIN. */
+const NO_DEBUGGER_SIGNAL = '--disable-sigusr1';
+
 /**
  * An agent process: no input, no output but its errors, no debugger signal, and only the environment given. The IPC channel
  * is its lifeline.
@@ -9,7 +12,7 @@ import type { AgentOrder, AgentReport } from '../ipc.js';
 export function forkAgent(entry: URL, environment: Record<string, string>): ChildProcess {
   return fork(fileURLToPath(entry), [], {
     env: environment,
-    execArgv: ['--disable-sigusr1'],
+    execArgv: [NO_DEBUGGER_SIGNAL],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });

@@ -31,3 +31,11 @@ export function childEnvironment(extra: Readonly<Record<string, string>> = {}): 
   }
   return { ...kept, ...extra };
 }
+
+/** Names by which npm, git and apt learn of a registry, a proxy or a private certificate authority. */
+const NETWORK = /^(npm_config_registry|https?_proxy|no_proxy|node_extra_ca_certs)$/i;
+
+/** For children that install software: how this machine reaches its registry. */
+export function networkEnvironment(): Record<string, string> {
+  return Object.fromEntries(Object.entries(process.env).flatMap(([name, value]) => (NETWORK.test(name) && value !== undefined ? [[name, value]] : [])));
+}

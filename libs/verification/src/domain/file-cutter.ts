@@ -45,7 +45,10 @@ export class FileCutter {
   private pending: Buffer[] = [];
   private pendingBytes = 0;
   private records = 0;
-  private nonAscii = { lines: 0, utf8: 0 };
+  /** Lines beyond ASCII so far, all of them of the wrong kind. */
+  private wrongKind = 0;
+  /** A line of the right kind was met, which settles it. */
+  private encodingSeen = false;
   private slice: { start: number; firstLine: number; lines: number; hash: Hash };
 
   constructor(
@@ -88,10 +91,7 @@ export class FileCutter {
     if (this.line === 1) this.checkMark(line);
     const { headerLine } = FORMAT_RULES[this.format];
     if (this.line === 1 && headerLine !== undefined) return this.takeHeader(line, headerLine);
-    if (firstNotAscii(line) !== undefined) {
-      this.nonAscii.lines++;
-      if (firstNotUtf8(line) === undefined) this.nonAscii.utf8++;
-    }
+    if (!this.encodingSeen) this.lookAtEncoding(line);
     if (line.length > 2 || (line[0] !== LINE_FEED && line[0] !== 0x0d)) this.records++;
     this.slice.hash.update(line);
     this.slice.lines++;
@@ -122,12 +122,18 @@ export class FileCutter {
    * The usual mistake is a whole file in the other encoding. One GB18030 line can look like UTF-8 by accident (and a
    * damaged line like neither), so only files in which *every* line beyond ASCII is of the other kind are refused.
    */
+  private lookAtEncoding(line: Buffer): void {
+    if (firstNotAscii(line) === undefined) return;
+    const looksUtf8 = firstNotUtf8(line) === undefined;
+    if (looksUtf8 === (FORMAT_RULES[this.format].encoding === 'UTF-8')) this.encodingSeen = true;
+    else this.wrongKind++;
+  }
+
   private checkEncoding(): void {
-    const { lines, utf8 } = this.nonAscii;
-    if (lines === 0) return;
-    const { encoding } = FORMAT_RULES[this.format];
-    if (encoding === 'GB18030' && utf8 === lines) throw this.wrongEncoding('UTF-8');
-    if (encoding === 'UTF-8' && utf8 === 0 && lines > 1) throw this.wrongEncoding('GB18030 ?');
+    if (this.encodingSeen || this.wrongKind === 0) return;
+    if (FORMAT_RULES[this.format].encoding === 'GB18030') throw this.wrongEncoding('UTF-8');
+    // A single line that is no UTF-8 may as well be a damaged one; it is rejected by itself.
+    if (this.wrongKind > 1) throw this.wrongEncoding('GB18030 ?');
   }
 
   private wrongEncoding(found: string): AppError {

@@ -1,5 +1,5 @@
 import type { AsymmetricAlgorithm, KcvMethod, KeyClass, SymmetricAlgorithm } from '#libs/hsm';
-import type { KeyState } from './key-state.js';
+import type { KeyState } from './domain/key-state.js';
 
 /** A key of the register. Derived card keys have no record: they are coordinates (root, factors). */
 export interface KeyRecord {
