@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tries the project as a newcomer would, in minimal Debian 12 trees of its own (root; network; some GB of disk):
 #   fresh.sh CHECKOUT WORK FORM…            forms: none node18 home0700 space offline
-# Each form clones the checkout's HEAD (HUFU_SOAK_TREE=working: the files as they stand), runs `./hufu demo` and
+# Each form clones the checkout's HEAD (HUFU_SOAK_TREE=working: the files as they stand; HUFU_SOAK_PATTERN: only those tests), runs `./hufu demo` and
 # `./hufu test`, and gets a row in the closing table. Exit code 0 only if every run ended with 0. Debian mirror, npm registry
 # and proxies are those of this machine. WORK keeps the logs; the trees are removed.
 set -euo pipefail
@@ -89,7 +89,7 @@ run_form() {
     attempt "$form" again "$tree" "$folder" './hufu demo'
     without_network=
   else
-    attempt "$form" test "$tree" "$folder" "$home./hufu test"
+    attempt "$form" test "$tree" "$folder" "$home./hufu test ${HUFU_SOAK_PATTERN:-}"
   fi
   remove "$tree"
 }

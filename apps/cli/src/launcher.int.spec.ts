@@ -4,6 +4,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rm
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { processIds, seeProcess, waitUntilNone } from './process-table.js';
+import { childEnvironment } from '#libs/platform';
 
 /*
  * ./hufu in a small checkout of its own, with an npm that makes what the real one would in a moment: no network, and a look
@@ -73,7 +74,7 @@ function launch(...args: string[]): Launched {
     cwd: '/',
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: `${join(folder, 'bin')}:${process.env['PATH']}`, HOME: folder, TMPDIR: join(folder, 'tmp'), HUFU_HOME: home, NODE_OPTIONS: '--no-such-flag', npm_config_nodedir: '/nowhere', NODE_ENV: 'production' },
+    env: { PATH: `${join(folder, 'bin')}:${childEnvironment()['PATH']}`, HOME: folder, TMPDIR: join(folder, 'tmp'), HUFU_HOME: home, NODE_OPTIONS: '--no-such-flag', npm_config_nodedir: '/nowhere', NODE_ENV: 'production' },
   });
   let out = '';
   let err = '';

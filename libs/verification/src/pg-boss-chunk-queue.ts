@@ -18,7 +18,10 @@ const QUEUE_OPTIONS = {
   heartbeatSeconds: HEARTBEAT_SECONDS,
   expireInSeconds: 3_600,
   retryLimit: RETRIES,
+  // 2 s at first, then longer: a full disk or a database that restarts gets about a quarter of an hour.
   retryDelay: 2,
+  retryBackoff: true,
+  retryDelayMax: 60,
   retentionSeconds: 30 * 86_400,
   deleteAfterSeconds: 7 * 86_400,
 } as const;
@@ -31,6 +34,7 @@ export async function installChunkQueue(url: string): Promise<void> {
     boss.on('error', () => undefined);
     await boss.start();
     if ((await boss.getQueue(QUEUE)) === null) await boss.createQueue(QUEUE, QUEUE_OPTIONS);
+    else await boss.updateQueue(QUEUE, QUEUE_OPTIONS);
     await boss.stop({ graceful: false });
     await dataSource.query(`
       GRANT USAGE ON SCHEMA ${SCHEMA} TO hufu_service, hufu_worker;

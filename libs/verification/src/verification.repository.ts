@@ -93,14 +93,13 @@ export async function insertState(tx: Sql, runId: string, row: StateRow, entryId
   ]);
 }
 
-/** False when the chunk is committed already; the caller then compares digests. */
-export async function insertChunk(tx: Sql, runId: string, chunk: ChunkRow, at: Date, entryId: string): Promise<boolean> {
-  const rows: unknown[] = await tx.query(
+/** The primary key refuses a second commit of a chunk, whatever the program believes. */
+export async function insertChunk(tx: Sql, runId: string, chunk: ChunkRow, at: Date, entryId: string): Promise<void> {
+  await tx.query(
     `INSERT INTO verification_chunk (run_id, pass, partition, digest, line_count, counts, committed_at, entry_id)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (run_id, pass, partition) DO NOTHING RETURNING partition`,
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
     [runId, chunk.pass, chunk.partition, chunk.digest, chunk.lines, JSON.stringify(chunk.counts), at, entryId],
   );
-  return rows.length === 1;
 }
 
 export async function insertFailures(tx: Sql, runId: string, failures: readonly Failure[], entryId: string): Promise<void> {

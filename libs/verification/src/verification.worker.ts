@@ -20,6 +20,8 @@ export interface WorkerParts {
 
 /** How long a worker with nothing to do waits before it asks again. */
 const IDLE_MS = 200;
+/** After a failed question to the queue. */
+const TROUBLE_MS = 2_000;
 /** A third of the queue's heartbeat. */
 const TOUCH_MS = 3_000;
 
@@ -50,32 +52,40 @@ export class VerificationWorker {
   /** Finishes the chunks in hand, then stops. */
   async stop(): Promise<void> {
     this.stopping = true;
+    this.wakeAll();
     await Promise.all(this.loops);
     clearInterval(this.touching);
   }
 
   private async loop(): Promise<void> {
     while (!this.stopping) {
-      const held = await this.parts.queue.fetch().catch((error: unknown) => {
+      try {
+        const held = await this.parts.queue.fetch();
+        if (held === undefined) await this.idle(IDLE_MS);
+        else await this.work(held);
+      } catch (error) {
+        // The database is down or restarts; the worker outlives it.
         this.parts.logger.error('fetch', error);
-        return undefined;
-      });
-      if (held === undefined) await this.idle();
-      else await this.work(held);
+        await this.idle(TROUBLE_MS);
+      }
     }
   }
 
-  /** Waits a little, or until this worker has itself made new tasks. */
-  private idle(): Promise<void> {
+  /** Waits a while, or until this worker has itself made new tasks or is to stop. */
+  private idle(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
         clearTimeout(timer);
         this.sleeping.delete(wake);
         resolve();
       };
-      const timer = setTimeout(wake, IDLE_MS);
+      const timer = setTimeout(wake, ms);
       this.sleeping.add(wake);
     });
+  }
+
+  private wakeAll(): void {
+    for (const wake of [...this.sleeping]) wake();
   }
 
   private async work(held: HeldTask): Promise<void> {
@@ -83,7 +93,7 @@ export class VerificationWorker {
     try {
       await this.runTask(held);
       // What was committed may have opened the next pass.
-      for (const wake of [...this.sleeping]) wake();
+      this.wakeAll();
     } catch (error) {
       if (error instanceof HoldLost) this.parts.logger.warn('hold lost', { ...held.task });
       else await this.failed(held, error);
@@ -102,7 +112,7 @@ export class VerificationWorker {
       // One commit of a run at a time: the last one of a pass sees that it is the last.
       await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [task.runId]);
       const state = (await findStates(tx, task.runId)).at(-1)?.state ?? 'verifying';
-      if (result !== undefined && !isFinished(state)) await this.commit(tx, run, task, state, result);
+      if (result !== undefined) await this.commit(tx, run, task, state, result);
       if (!(await this.parts.queue.completeIn(tx, held))) throw new HoldLost();
     });
   }
@@ -137,15 +147,14 @@ export class VerificationWorker {
   private async commit(tx: EntityManager, run: RunRow, task: ChunkTask, state: RunState, result: PassResult): Promise<void> {
     const { clock, journal, queue } = this.parts;
     const { pass, partition } = task;
+    const committed = await findChunkDigest(tx, run.id, pass, partition);
+    if (committed !== undefined && committed !== result.digest) throw new AppError('CHUNK_DIGEST_DIFFERS', { pass, partition });
+    // A second attempt that came to the same answer, or a run that is over: nothing to add.
+    if (committed !== undefined || isFinished(state)) return;
     const now = clock.now();
     const data = { pass, partition, digest: result.digest, lines: result.lines };
     const entryId = await journal.record(tx, { kind: 'verification.chunk', subject: run.id, data: { ...data, root: result.merged?.merkleRoot ?? null } });
-    const isNew = await insertChunk(tx, run.id, { ...data, counts: result.counts }, now, entryId);
-    if (!isNew) {
-      // A second attempt of a chunk that is committed: nothing to do, unless it came to another answer.
-      if ((await findChunkDigest(tx, run.id, pass, partition)) === result.digest) return;
-      throw new AppError('CHUNK_DIGEST_DIFFERS', { pass, partition });
-    }
+    await insertChunk(tx, run.id, { ...data, counts: result.counts }, now, entryId);
     const counts = await countChunks(tx, run.id, pass);
     const wanted = { 1: counts.slices, 2: run.buckets, 3: 1 };
     if (counts.committed < wanted[pass]) return;

@@ -24,7 +24,7 @@ export async function run(invocation: Invocation): Promise<number> {
 async function fresh({ args, checkout, terminal }: Invocation): Promise<number> {
   const { values } = parseArguments({
     args: [...args],
-    options: { forms: { type: 'string', default: FORMS.join(',') }, 'working-tree': { type: 'boolean', default: false } },
+    options: { forms: { type: 'string', default: FORMS.join(',') }, 'working-tree': { type: 'boolean', default: false }, pattern: { type: 'string', default: '' } },
   });
   const forms = values.forms.split(',');
   const unknown = forms.filter((form) => !FORMS.includes(form));
@@ -33,7 +33,7 @@ async function fresh({ args, checkout, terminal }: Invocation): Promise<number> 
   const code = await new Promise<number | null>((resolve, reject) => {
     spawn('bash', [join(checkout, 'test', 'soak', 'fresh.sh'), checkout, work, ...forms], {
       stdio: 'inherit',
-      env: childEnvironment({ ...networkEnvironment(), HUFU_SOAK_TREE: values['working-tree'] ? 'working' : 'head' }),
+      env: childEnvironment({ ...networkEnvironment(), HUFU_SOAK_TREE: values['working-tree'] ? 'working' : 'head', HUFU_SOAK_PATTERN: values.pattern }),
     })
       .once('error', reject)
       .once('exit', resolve);

@@ -32,6 +32,7 @@ export async function demoKill(options: DemoKillOptions): Promise<boolean> {
   const tree = new TrialTree(checkout);
   const faults: string[] = [];
   const durations = await wholeRun(tree, options);
+  if (durations === undefined) return false;
   for (const [name, milliseconds] of durations) terminal.line(`  ${name.padEnd(10)} ${(milliseconds / 1_000).toFixed(1).padStart(6)} s`);
   for (const [i, round] of planRounds(options.seed, options.rounds).entries()) {
     const delay = round.moment * (durations.get(round.stage.name) ?? 0);
@@ -51,15 +52,19 @@ export async function demoKill(options: DemoKillOptions): Promise<boolean> {
 }
 
 /** The first run, from nothing to the end, unharmed: it tells how long each stage takes. */
-async function wholeRun(tree: TrialTree, { records, terminal }: DemoKillOptions): Promise<Map<string, number>> {
+async function wholeRun(tree: TrialTree, { records, terminal }: DemoKillOptions): Promise<Map<string, number> | undefined> {
   const begins = new Map<string, number>();
   let text = '';
   const code = await tree.start(demoArguments(records, false), (chunk) => {
     text += chunk;
-    for (const { name, begins: mark } of STAGES) if (!begins.has(name) && mark.test(text)) begins.set(name, performance.now());
+    const now = performance.now();
+    for (const { name, begins: mark } of STAGES) if (!begins.has(name) && mark.test(text)) begins.set(name, now);
   }).ended;
   terminal.line(`first ./hufu demo: ${code}`);
-  if (code !== 0 || begins.size !== STAGES.length) terminal.line(text);
+  if (code !== 0 || begins.size !== STAGES.length) {
+    terminal.line(text);
+    return undefined;
+  }
   return stageDurations(begins, performance.now());
 }
 
