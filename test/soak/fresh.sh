@@ -24,7 +24,7 @@ apt_sources() { grep -lsE '^(URIs:|deb ).*debian' /etc/apt/sources.list /etc/apt
 make_base() {
   local base=$work/tree-base mirror file
   say '建立最小 Debian 12' 'making a minimal Debian 12'
-  mirror=$(apt_sources | xargs -r cat | grep -oE 'https?://[^ ]+' | head -1)
+  mirror=$(apt_sources | xargs -r grep -hE '^(URIs:|deb )' | grep -oE 'https?://[^ ]+' | head -1)
   debootstrap --variant=minbase bookworm "$base" "$mirror" >"$work/debootstrap.log" 2>&1
   rm -f "$base/etc/apt/sources.list"
   apt_sources | while read -r file; do cp "$file" "$base/etc/apt/sources.list.d/"; done
