@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { X509Certificate } from 'node:crypto';
-import type { Rig } from '../../../apps/cli/src/demo/rig.js';
+import type { Rig } from '../../../apps/cli/src/demo/context.js';
 import { asOwner, rewrite } from './spoil.js';
 
 /** The n-th card has the n-th fault; where its key is wrong from the start, no proof of it exists at all. */

@@ -3,7 +3,7 @@ import { createWriteStream, existsSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import PDFDocument from 'pdfkit';
-import type { Rig } from '../../../apps/cli/src/demo/rig.js';
+import type { Rig } from '../../../apps/cli/src/demo/context.js';
 import { asOwner, flipByte, ownerOf } from './spoil.js';
 
 /** pg_advisory_xact_lock number of the journal's sequencer. */

@@ -1,6 +1,6 @@
 import { chmodSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Rig } from '../../../apps/cli/src/demo/rig.js';
+import type { Rig } from '../../../apps/cli/src/demo/context.js';
 import { flipByte, rewrite } from './spoil.js';
 
 /**

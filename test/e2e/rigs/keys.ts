@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type KeyObject, SupervisorHsm } from '#libs/hsm';
-import type { Rig } from '../../../apps/cli/src/demo/rig.js';
+import type { Rig } from '../../../apps/cli/src/demo/context.js';
 import { rewrite } from './spoil.js';
 
 const CLASSES = { 'psam-control': 'psamControlRoot', 'psam-maintenance': 'psamMaintenanceRoot', purchase: 'purchaseRoot', data: 'dataRoot', 'data-aes': 'dataRoot' } as const;

@@ -1,7 +1,7 @@
 import type { CommandClient } from '../command-client.js';
 import type { StateFolder } from '../state-folder.js';
 import type { Checks } from './check.js';
-import type { Rig } from './rig.js';
+import type { ReportFiles } from '../report-files.js';
 
 /** Names of the two kinds of device in the embedded configuration. */
 export const GENERAL = 'general-1';
@@ -35,3 +35,22 @@ export interface Demo {
 export interface WorkerFence {
   readonly nodeFlags: readonly string[];
 }
+
+/** Places between two steps where a rig may act. */
+export type RigPoint = 'afterKeys' | 'beforePsam' | 'afterPsam' | 'afterCertificates' | 'beforeClosing';
+
+/**
+ * For tests of the demo itself: a module whose functions run between the steps and spoil what lies there (a byte of a file,
+ * a key in a token, a card). It has no way into the checks: a spoiled demo must fail by itself.
+ */
+export type Rig = Partial<Record<RigPoint, (demo: Demo) => Promise<void>>> & {
+  /** Before the files are handed in. */
+  readonly afterDay?: (demo: Demo, inbox: string, truthFile: string) => Promise<void>;
+  /** After the verdicts are in; gets the result file. */
+  readonly afterRun?: (demo: Demo, resultFile: string, inbox: string) => Promise<void>;
+  readonly afterReport?: (demo: Demo, files: ReportFiles) => Promise<void>;
+  /** Fault switch of the n-th virtual card (1-based). */
+  readonly cardFault?: (n: number) => string | undefined;
+  /** What is sent as the certificate request with a wrong signature; gets the sound one. */
+  readonly forgedRequest?: (csr: string) => string;
+};
