@@ -40,6 +40,8 @@ export async function run({ args, checkout, state, terminal }: Invocation): Prom
   const rig = await loadRig(values.rig);
   const started = performance.now();
   const product = await Product.start({ state, checkout, terminal, httpPort: 0, clean: values.clean, requireDevices: true });
+  // A run that stops half-way must not leave the rows of the one before as its own.
+  rmSync(join(state.home, 'demo.json'), { force: true });
   const memory = new MemoryWatch(process.pid);
   const cardFolder = mkdtempSync(join(tmpdir(), 'hufu-cards-'));
   const checks = new Checks();
