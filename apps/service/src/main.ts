@@ -8,6 +8,7 @@ import { CommandServer } from './commands/command-server.js';
 import { ServiceConfig } from './config.js';
 import { acceptBinaryBodies } from './http/binary-bodies.js';
 import { settleIntents } from './settle-intents.js';
+import { watchLateObjects } from './watch-late-objects.js';
 
 const log = new Logger('service');
 
@@ -25,7 +26,9 @@ async function main(): Promise<void> {
   const commands = app.get(CommandServer);
   await listen(app, config);
   await commands.listen(config.commandSocket);
+  const stopWatching = watchLateObjects(app, log);
   onStop(async () => {
+    await stopWatching();
     await commands.close();
     await app.close();
   });

@@ -96,6 +96,27 @@ describe('keys with two tokens and a database', () => {
     expect((await keys.get('lost-true')).keyId).toBe(again.keyId);
   });
 
+  it('destroys what a device completes after the command was given up', async () => {
+    const label = 'late';
+    let complete = (): Promise<void> => Promise.resolve();
+    const slow = differing(tokens.hsm, {
+      generateKey: (device, key) => {
+        complete = () => tokens.hsm.generateKey(device, key);
+        return Promise.reject(new Error('power cut'));
+      },
+    });
+    await expect(keysWith(slow).generateRoot({ label, keyClass: 'dataRoot', algorithm: '3des2', device: GENERAL })).rejects.toThrow('power cut');
+    await keys.settleIntents();
+    expect(await keys.destroyLate()).toBe(0);
+    await complete();
+    const { keyId } = await keys.get(label);
+    expect((await tokens.hsm.inventory(GENERAL)).some((each) => each.keyId === keyId)).toBe(true);
+    expect(await keys.destroyLate()).toBe(1);
+    expect((await tokens.hsm.inventory(GENERAL)).some((each) => each.keyId === keyId)).toBe(false);
+    const [entry] = await dataSource.query(`SELECT count(*)::int AS count FROM journal_stage WHERE kind = 'keys.lateObjectDestroyed' AND subject = $1`, [keyId]);
+    expect(entry.count).toBe(1);
+  });
+
   it('puts a signing pair into use that was made before the crash', async () => {
     const dying = differing(tokens.hsm, { generateKeyPair: (device, key) => tokens.hsm.generateKeyPair(device, key) });
     const stopped = keysWith(dying);

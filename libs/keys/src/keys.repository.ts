@@ -49,6 +49,14 @@ export class KeysRepository {
       OR EXISTS (SELECT 1 FROM key_copy c WHERE c.key_id = k.key_id AND c.state = 'planned')`);
   }
 
+  /** Copies that were given up: nothing may stand in their device under their CKA_ID. */
+  async listAbortedCopies(): Promise<{ keyId: string; label: string; device: string }[]> {
+    const rows: { key_id: string; label: string; device: string }[] = await this.dataSource.query(
+      `SELECT c.key_id, k.label, c.device FROM key_copy c JOIN key_record k USING (key_id) WHERE c.state = 'aborted' ORDER BY c.key_id, c.device`,
+    );
+    return rows.map((row) => ({ keyId: row.key_id, label: row.label, device: row.device }));
+  }
+
   async insertPlanned(
     tx: EntityManager,
     key: Pick<KeyRecord, 'keyId' | 'label' | 'keyClass' | 'algorithm'>,

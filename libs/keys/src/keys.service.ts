@@ -128,6 +128,28 @@ export class Keys {
     return { aborted };
   }
 
+  /**
+   * The watch list: a command that was given up may still be completed by a network device. Whatever stands in a device
+   * under an aborted CKA_ID is destroyed and journalled. Devices that are not up are looked at another time.
+   */
+  async destroyLate(): Promise<number> {
+    const aborted = await this.repository.listAbortedCopies();
+    const up = new Set((await this.hsm.devices()).filter(({ state }) => state === 'up').map(({ device }) => device));
+    let destroyed = 0;
+    for (const device of new Set(aborted.map((copy) => copy.device))) {
+      if (!up.has(device)) continue;
+      const present = new Set((await this.hsm.inventory(device)).map(({ keyId }) => keyId));
+      for (const late of aborted.filter((copy) => copy.device === device && present.has(copy.keyId))) {
+        const objects = await this.hsm.destroy(device, late.keyId);
+        await this.dataSource.transaction((tx) =>
+          this.journal.record(tx, { kind: 'keys.lateObjectDestroyed', subject: late.keyId, data: { label: late.label, device, objects } }),
+        );
+        destroyed += objects;
+      }
+    }
+    return destroyed;
+  }
+
   private async generate(
     key: NewKey<KeyRecord['keyClass'], KeyRecord['algorithm']>,
     make: (keyId: string) => Promise<KeyMaterial>,
