@@ -239,16 +239,25 @@ static void wrapping(void) {
   expect("  decrypts now", p11->C_DecryptInit(session, &mechanism, child), CKR_KEY_FUNCTION_NOT_PERMITTED);
   CK_OBJECT_HANDLE copy;
   expect("  decrypts as a copy", copy_with(child, CKA_DECRYPT, true, &copy), CKR_TEMPLATE_INCONSISTENT);
-  /* the same with a key pair: the public half wraps, the private half decrypts */
-  CK_MECHANISM rsa = {CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0};
-  attributes public_half = {.count = 0}, private_half = {.count = 0};
-  CK_OBJECT_HANDLE public_key, private_key;
-  put_number(&public_half, CKA_MODULUS_BITS, 1024);
-  put_flag(&public_half, CKA_WRAP, true);
-  put_flag(&private_half, CKA_UNWRAP, true);
-  expect("a pair that wraps and unwraps", p11->C_GenerateKeyPair(session, &rsa, public_half.list, public_half.count, private_half.list, private_half.count, &public_key, &private_key), CKR_OK);
-  put_flag(&private_half, CKA_DECRYPT, true);
-  expect("a pair that wraps and decrypts", p11->C_GenerateKeyPair(session, &rsa, public_half.list, public_half.count, private_half.list, private_half.count, &public_key, &private_key), CKR_TEMPLATE_INCONSISTENT);
+  /* the same with a key pair: one half wraps, the other decrypts */
+  static const struct {
+    const char *what;
+    CK_ATTRIBUTE_TYPE outer, inner;
+    CK_RV rv;
+  } pairs[] = {
+      {"a pair that wraps and unwraps", CKA_WRAP, CKA_UNWRAP, CKR_OK},
+      {"a pair that encrypts and decrypts", CKA_ENCRYPT, CKA_DECRYPT, CKR_OK},
+      {"a pair that wraps and decrypts", CKA_WRAP, CKA_DECRYPT, CKR_TEMPLATE_INCONSISTENT},
+      {"a pair that encrypts and unwraps", CKA_ENCRYPT, CKA_UNWRAP, CKR_TEMPLATE_INCONSISTENT},
+  };
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    CK_MECHANISM sm2 = {CKM_HUFU_SM2_KEY_PAIR_GEN, NULL, 0};
+    attributes outer = {.count = 0}, inner = {.count = 0};
+    CK_OBJECT_HANDLE public_key, private_key;
+    put_flag(&outer, pairs[i].outer, true);
+    put_flag(&inner, pairs[i].inner, true);
+    expect(pairs[i].what, p11->C_GenerateKeyPair(session, &sm2, outer.list, outer.count, inner.list, inner.count, &public_key, &private_key), pairs[i].rv);
+  }
 }
 
 static void unwrapping(void) {

@@ -1,5 +1,6 @@
 /* How the device behaves: PINs, limits, persistence, identity, tampering, personalities, and faults on command. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -88,6 +89,11 @@ static void pins_and_limits(void) {
     rv = p11->C_GenerateKey(session, &gen, t.list, t.count, &last);
   }
   expect("a full token says so", rv, CKR_DEVICE_MEMORY);
+  attributes again;
+  CK_MECHANISM des2 = {CKM_DES2_KEY_GEN, NULL, 0};
+  p11->C_DestroyObject(session, last);
+  secret_template(&again, CKK_DES2, "kt", 0);
+  expect("  and has room again when one goes", p11->C_GenerateKey(session, &des2, again.list, again.count, &last), CKR_OK);
   CK_TOKEN_INFO info;
   p11->C_GetTokenInfo(0, &info);
   check(memcmp(info.serialNumber, "UNIT00000000042 ", 16) == 0, "its own serial number");
@@ -184,21 +190,52 @@ static void persistence(void) {
   unlink(path);
 }
 
+static bool kcv_of_seed(const char *seed, uint8_t out[3]) {
+  char more[64];
+  snprintf(more, sizeof more, "seed = %s", seed);
+  configure(more);
+  start(conf);
+  ready_token();
+  attributes t;
+  CK_OBJECT_HANDLE key;
+  CK_MECHANISM gen = {CKM_DES2_KEY_GEN, NULL, 0};
+  secret_template(&t, CKK_DES2, "k", 0);
+  const bool made = p11->C_GenerateKey(session, &gen, t.list, t.count, &key) == CKR_OK;
+  kcv(key, out);
+  p11->C_Finalize(NULL);
+  return made;
+}
+
 static void seeded(void) {
   uint8_t first[3], second[3];
-  for (int round = 0; round < 2; round++) {
-    configure("seed = 00112233");
-    start(conf);
-    ready_token();
-    attributes t;
-    CK_OBJECT_HANDLE key;
-    CK_MECHANISM gen = {CKM_DES2_KEY_GEN, NULL, 0};
-    secret_template(&t, CKK_DES2, "k", 0);
-    p11->C_GenerateKey(session, &gen, t.list, t.count, &key);
-    kcv(key, round == 0 ? first : second);
-    p11->C_Finalize(NULL);
-  }
+  check(kcv_of_seed("00112233", first) && kcv_of_seed("00112233", second), "keys from a seed");
   check(memcmp(first, second, 3) == 0, "a seed makes the same keys again");
+  check(kcv_of_seed("8899AABB", second) && memcmp(first, second, 3) != 0, "  another seed others");
+}
+
+/* A power cut gives no try back. */
+static void lock_out_persists(void) {
+  char more[160], path[96];
+  snprintf(more, sizeof more, "dir = %s\npin_tries = 2", folder);
+  configure(more);
+  setenv("HUFU_SIM_CONF", conf, 1); /* the other way to name it */
+  start(NULL);
+  ready_token();
+  p11->C_Logout(session);
+  expect("a wrong PIN", p11->C_Login(session, CKU_USER, PIN_OF("wrong")), CKR_PIN_INCORRECT);
+  p11->C_Finalize(NULL);
+  start(NULL);
+  check(token_flags() & CKF_USER_PIN_FINAL_TRY, "  is remembered after a restart");
+  open_session(&session);
+  expect("  the last try", p11->C_Login(session, CKU_USER, PIN_OF("wrong")), CKR_PIN_LOCKED);
+  p11->C_Finalize(NULL);
+  start(NULL);
+  open_session(&session);
+  expect("  locked after a restart", p11->C_Login(session, CKU_USER, PIN, sizeof PIN - 1), CKR_PIN_LOCKED);
+  p11->C_Finalize(NULL);
+  unsetenv("HUFU_SIM_CONF");
+  snprintf(path, sizeof path, "%s/token.bin", folder);
+  unlink(path);
 }
 
 /* ---- faults ---- */
@@ -206,6 +243,13 @@ static void seeded(void) {
 static void *unhang(void *nothing) {
   usleep(150000);
   command("");
+  return nothing;
+}
+
+static atomic_bool hanging_done;
+static void *hanging_call(void *nothing) {
+  (void)random_call();
+  hanging_done = true;
   return nothing;
 }
 
@@ -239,6 +283,14 @@ static void faults(void) {
   check(now_ms() - from >= 10, "latency with jitter");
   command("C_GenerateRandom hang");
   pthread_t thread;
+  pthread_create(&thread, NULL, hanging_call, NULL);
+  usleep(20000);
+  expect("while one call hangs", p11->C_GetSessionInfo(session, &info), CKR_OK);
+  check(!hanging_done, "  others are answered");
+  command("");
+  pthread_join(thread, NULL);
+  check(hanging_done, "  and it ends when the line goes");
+  command("C_GenerateRandom hang");
   pthread_create(&thread, NULL, unhang, NULL);
   from = now_ms();
   expect("a hang ends when it is taken away", random_call(), CKR_OK);
@@ -264,6 +316,25 @@ static void faults(void) {
   kcv(a, one);
   kcv(b, two);
   check(memcmp(one, two, 3) != 0, "  and in a derived key");
+
+  const CK_OBJECT_HANDLE signer = import(CKK_AES, "000102030405060708090A0B0C0D0E0F", "sv"), kek = import(CKK_AES, "000102030405060708090A0B0C0D0E0F", "w"), leaving = import(CKK_AES, "000102030405060708090A0B0C0D0E0F", "ex");
+  CK_MECHANISM cmac = {CKM_AES_CMAC, NULL, 0};
+  uint8_t package[2][64];
+  CK_ULONG lengths[2] = {64, 64};
+  command("C_Sign flip\nC_WrapKey flip");
+  length = 16;
+  sign(CKM_AES_CMAC, NULL, 0, signer, in, 16, dirty, &length);
+  wrap(CKM_AES_KEY_WRAP, NULL, 0, kek, leaving, package[0], &lengths[0]);
+  command("");
+  p11->C_VerifyInit(session, &cmac, signer);
+  expect("  in a MAC", p11->C_Verify(session, in, 16, dirty, length), CKR_SIGNATURE_INVALID);
+  wrap(CKM_AES_KEY_WRAP, NULL, 0, kek, leaving, package[1], &lengths[1]);
+  check(lengths[0] == lengths[1] && memcmp(package[0], package[1], lengths[0]) != 0, "  in a wrapped key");
+
+  command("C_Sign ckr=CKR_DEVICE_ERROR first=1");
+  length = 16;
+  expect("an error in the middle of an operation", sign(CKM_AES_CMAC, NULL, 0, signer, in, 16, dirty, &length), CKR_DEVICE_ERROR);
+  expect("  ends it", sign(CKM_AES_CMAC, NULL, 0, signer, in, 16, dirty, &length), CKR_OK);
 
   command("* sessions-gone");
   expect("sessions gone", random_call(), CKR_SESSION_HANDLE_INVALID);
@@ -377,6 +448,7 @@ int main(int argc, char **argv) {
   refusals();
   pins_and_limits();
   persistence();
+  lock_out_persists();
   seeded();
   faults();
   serial_device();

@@ -76,7 +76,7 @@ static void write_key(void) {
 
 /* TAC: DTK_L ⊕ DTK_R as single DES. */
 static void tac(void) {
-  uint8_t data[24], iv[8] = {0}, out[32];
+  uint8_t data[32], iv[8] = {0}, out[32];
   unhex("00001388061100000001230000000520210915143000800000000000000000", data);
   memset(data + 22, 0, 2);
   data[22] = 0x80;
