@@ -1,7 +1,8 @@
-import { constants, createHash, generateKeyPairSync, type KeyObject, privateEncrypt, sign } from 'node:crypto';
+import { constants, createHash, createPrivateKey, createSign, generateKeyPairSync, type KeyObject, privateEncrypt, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { allowedAlgorithm, importPublicKey, keyAlgorithm, type SignatureAlgorithm, SignatureVerifier, SIGN_TYPES } from './index.js';
+import { signSm2 } from '../../../test/builders/quorum.js';
+import { allowedAlgorithm, importPublicKey, keyAlgorithm, type SignatureAlgorithm, SignatureVerifier, SIGN_TYPES, sm2Z, verifySm2 } from './index.js';
 
 interface Vector {
   readonly name: string;
@@ -46,6 +47,24 @@ describe('SignatureVerifier', () => {
       other[at] = (other[at] as number) ^ 1;
       expect(verifier.verify({ algorithm, publicKey, bytes: other, signature })).toBe(false);
     }
+  });
+
+  it('sm2Sm3: verifies with the default ID, by DER or imported key, and nothing else', () => {
+    const sm2 = generateKeyPairSync('ec', { namedCurve: 'SM2' });
+    const spki = spkiOf(sm2.publicKey);
+    const signature = signSm2(sm2.privateKey, spki, message);
+    const imported = importPublicKey(spki) as KeyObject;
+    expect([keyAlgorithm(imported), keyAlgorithm(ec.publicKey)]).toEqual(['sm2Sm3', 'p256Sha256']);
+    for (const publicKey of [spki, imported]) {
+      expect(verifier.verify({ algorithm: 'sm2Sm3', publicKey, bytes: message, signature })).toBe(true);
+      expect(verifier.verify({ algorithm: 'sm2Sm3', publicKey, bytes: message.subarray(1), signature })).toBe(false);
+      expect(verifier.verify({ algorithm: 'p256Sha256', publicKey, bytes: message, signature })).toBe(false);
+    }
+    const otherId = createSign('sm3').update(sm2Z(spki, 'ALICE123@YAHOO.COM') ?? '').update(message).sign(createPrivateKey(sm2.privateKey.export({ type: 'pkcs8', format: 'pem' })));
+    expect(verifySm2(spki, message, otherId, 'ALICE123@YAHOO.COM')).toBe(true);
+    expect(verifier.verify({ algorithm: 'sm2Sm3', publicKey: imported, bytes: message, signature: otherId })).toBe(false);
+    expect(verifier.verify({ algorithm: 'sm2Sm3', publicKey: spki, bytes: message, signature: sign('sm3', message, ec.privateKey) })).toBe(false);
+    expect(verifier.verify({ algorithm: 'sm2Sm3', publicKey: ec.publicKey, bytes: message, signature: sign('sha256', message, ec.privateKey) })).toBe(false);
   });
 
   it('a key of another kind, another size or no key at all is a bad signature', () => {

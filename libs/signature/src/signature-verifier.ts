@@ -1,6 +1,7 @@
 import { createPublicKey, hash, type KeyObject, publicDecrypt, verify } from 'node:crypto';
 import type { SignatureAlgorithm } from './domain/algorithm.js';
 import { readEcdsaSignature } from './domain/ecdsa-signature.js';
+import { type Sm2Signer, sm2Signer, verifySm2By } from './domain/sm2.js';
 
 export interface SignatureToVerify {
   readonly algorithm: SignatureAlgorithm;
@@ -8,7 +9,7 @@ export interface SignatureToVerify {
   readonly publicKey: Uint8Array | KeyObject;
   /** What was signed, byte for byte. */
   readonly bytes: Uint8Array;
-  /** ECDSA: DER Ecdsa-Sig-Value (RFC 3279 2.2.3). RSA: PKCS#1 v1.5 (RFC 8017 8.2). */
+  /** ECDSA: DER Ecdsa-Sig-Value (RFC 3279 2.2.3). SM2: SM2Signature (GM/T 0009 7.3). RSA: PKCS#1 v1.5 (RFC 8017 8.2). */
   readonly signature: Uint8Array;
 }
 
@@ -54,7 +55,7 @@ export function importPublicKey(spki: Uint8Array): KeyObject | undefined {
 
 const algorithms = new WeakMap<KeyObject, SignatureAlgorithm | 'other'>();
 
-/** What a key can verify: P-256 or RSA of exactly 2048 bits; everything else is 'other'. */
+/** What a key can verify: P-256, SM2 or RSA of exactly 2048 bits; everything else is 'other'. */
 export function keyAlgorithm(key: KeyObject): SignatureAlgorithm | 'other' {
   const known = algorithms.get(key);
   if (known !== undefined) return known;
@@ -64,13 +65,21 @@ export function keyAlgorithm(key: KeyObject): SignatureAlgorithm | 'other' {
       ? 'p256Sha256'
       : key.asymmetricKeyType === 'rsa' && details?.modulusLength === RSA_2048_BYTES * 8
         ? 'rsa2048Sha256'
-        : 'other';
+        // OpenSSL calls an imported SM2 key neither 'ec' nor anything else that Node knows.
+        : signerOf(key) !== undefined
+          ? 'sm2Sm3'
+          : 'other';
   algorithms.set(key, found);
   return found;
 }
 
 const VERIFY: Readonly<Record<SignatureAlgorithm, (key: KeyObject, bytes: Uint8Array, signature: Uint8Array) => boolean>> = {
   p256Sha256: (key, bytes, signature) => readEcdsaSignature(signature) !== undefined && verify('sha256', bytes, key, signature),
+
+  sm2Sm3: (key, bytes, signature) => {
+    const signer = signerOf(key);
+    return signer !== undefined && verifySm2By(signer, bytes, signature);
+  },
 
   /**
    * RFC 8017 8.2.2 by comparing what was signed: OpenSSL opens the signature and checks the padding 00 01 FF…FF 00 (the
@@ -86,6 +95,14 @@ const VERIFY: Readonly<Record<SignatureAlgorithm, (key: KeyObject, bytes: Uint8A
     return opened.toString('hex', SHA256_DIGEST_INFO.length) === hash('sha256', bytes, 'hex');
   },
 };
+
+const signers = new WeakMap<KeyObject, Sm2Signer | undefined>();
+
+/** Z depends on the key alone, so it is computed once per imported key. */
+function signerOf(key: KeyObject): Sm2Signer | undefined {
+  if (!signers.has(key)) signers.set(key, sm2Signer(key.export({ format: 'der', type: 'spki' })));
+  return signers.get(key);
+}
 
 function openRsa(key: KeyObject, signature: Uint8Array): Buffer | undefined {
   try {

@@ -1,5 +1,5 @@
-/** The signature algorithms of this version; both hash with SHA-256. */
-export type SignatureAlgorithm = 'p256Sha256' | 'rsa2048Sha256';
+/** What signatures are verified with. `sm2Sm3` is SM2 with the default ID (GM/T 0009 10); no `signtype` of a message names it yet. */
+export type SignatureAlgorithm = 'p256Sha256' | 'rsa2048Sha256' | 'sm2Sm3';
 
 export interface SignType {
   /** As it stands in a message's `signtype`. */

@@ -1,9 +1,12 @@
-/** Order of P-256 (SEC 2 v2, 2.4.2), big-endian. */
-const P256_ORDER = Uint8Array.from(Buffer.from('FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551', 'hex'));
+/** Orders of the curves, big-endian: P-256 (SEC 2 v2, 2.4.2), sm2p256v1 (GB/T 32918.5). */
+export const CURVE_ORDERS = {
+  p256: Uint8Array.from(Buffer.from('FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551', 'hex')),
+  sm2: Uint8Array.from(Buffer.from('FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123', 'hex')),
+} as const;
 
 const SEQUENCE = 0x30;
 const INTEGER = 0x02;
-/** A P-256 integer: 32 bytes and at most one leading zero. */
+/** An integer of a 256-bit curve: 32 bytes and at most one leading zero. */
 const LONGEST_INTEGER = 33;
 
 export interface EcdsaSignature {
@@ -13,20 +16,21 @@ export interface EcdsaSignature {
 }
 
 /**
- * Strict reader of Ecdsa-Sig-Value (RFC 3279 2.2.3) for P-256: one SEQUENCE of two minimal positive INTEGERs, nothing
+ * Strict reader of Ecdsa-Sig-Value (RFC 3279 2.2.3) for a 256-bit curve, and of SM2Signature (GM/T 0009 7.3), which has the
+ * same form: one SEQUENCE of two minimal positive INTEGERs, nothing
  * after it, and 0 < r, s < n. Undefined for anything else: one signature has one encoding, so no byte of the evidence
- * can be changed without the verdict changing. The lengths of P-256 never need the long form.
+ * can be changed without the verdict changing. The lengths never need the long form.
  */
-export function readEcdsaSignature(bytes: Uint8Array): EcdsaSignature | undefined {
+export function readEcdsaSignature(bytes: Uint8Array, order: Uint8Array = CURVE_ORDERS.p256): EcdsaSignature | undefined {
   if (bytes.length < 8 || bytes[0] !== SEQUENCE || bytes[1] !== bytes.length - 2) return undefined;
-  const r = readInteger(bytes, 2);
+  const r = readInteger(bytes, 2, order);
   if (r === undefined) return undefined;
-  const s = readInteger(bytes, r.end);
+  const s = readInteger(bytes, r.end, order);
   if (s === undefined || s.end !== bytes.length) return undefined;
   return { r: r.value, s: s.value };
 }
 
-function readInteger(bytes: Uint8Array, at: number): { value: Uint8Array; end: number } | undefined {
+function readInteger(bytes: Uint8Array, at: number, order: Uint8Array): { value: Uint8Array; end: number } | undefined {
   const length = bytes[at + 1];
   if (bytes[at] !== INTEGER || length === undefined || length === 0 || length > LONGEST_INTEGER) return undefined;
   const start = at + 2;
@@ -38,10 +42,10 @@ function readInteger(bytes: Uint8Array, at: number): { value: Uint8Array; end: n
   // A leading zero is only right before a byte that would otherwise read as negative; this also refuses zero itself.
   if (padded && (length === 1 || second === undefined || second < 0x80)) return undefined;
   const value = bytes.subarray(padded ? start + 1 : start, end);
-  return isBelowOrder(value) ? { value, end } : undefined;
+  return isBelow(value, order) ? { value, end } : undefined;
 }
 
-function isBelowOrder(value: Uint8Array): boolean {
-  if (value.length < P256_ORDER.length) return true;
-  return value.length === P256_ORDER.length && Buffer.compare(value, P256_ORDER) < 0;
+function isBelow(value: Uint8Array, order: Uint8Array): boolean {
+  if (value.length < order.length) return true;
+  return value.length === order.length && Buffer.compare(value, order) < 0;
 }

@@ -1,0 +1,12 @@
+/**
+ * What a program needs that runs without Nest and without a database (the HSM supervisor and its agents): everything here
+ * loads in a few milliseconds.
+ */
+export * from './domain/index.js';
+export * from './config/load-config.js';
+export * from './config/environment.js';
+export * from './logger.js';
+export * from './stop-signal.js';
+export * from './local-socket.js';
+export * from './files.js';
+export * from './zod-reason.js';
