@@ -174,7 +174,7 @@ EXPORT CK_RV C_InitToken(CK_SLOT_ID slotID, CK_UTF8CHAR *pPin, CK_ULONG ulPinLen
   ENTER(C_InitToken);
   if (slotID != SLOT) rv = CKR_SLOT_ID_INVALID;
   else if (pPin == NULL || pLabel == NULL) rv = CKR_ARGUMENTS_BAD;
-  else rv = sim_token_init(pPin, ulPinLen, pLabel);
+  else rv = sim_session_count(false) > 0 ? CKR_SESSION_EXISTS : sim_token_init(pPin, ulPinLen, pLabel);
   LEAVE;
 }
 
@@ -228,6 +228,7 @@ EXPORT CK_RV C_GetSessionInfo(CK_SESSION_HANDLE hSession, CK_SESSION_INFO *pInfo
 
 EXPORT CK_RV C_Login(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR *pPin, CK_ULONG ulPinLen) {
   ENTER_SESSION(C_Login);
+  if (rv == CKR_OK && userType == CKU_SO && sim_session_count(false) != sim_session_count(true)) rv = CKR_SESSION_READ_ONLY_EXISTS;
   if (rv == CKR_OK) rv = sim_token_login(userType, pPin, ulPinLen);
   LEAVE_SESSION;
 }

@@ -138,6 +138,11 @@ static void once(rule *r, void (*act)(void)) {
   pthread_mutex_lock(&rules_lock);
 }
 
+static void tamper(void) {
+  sim_sessions_close_all();
+  sim_token_tamper();
+}
+
 static void lose_sessions(void) {
   sim_sessions_close_all();
   sim_token_logout();
@@ -164,7 +169,7 @@ sim_fault sim_fault_next(enum sim_function function) {
     fault.flip = fault.flip || r->flip;
     if (r->answers) fault.rv = r->rv;
     if (r->sessions_gone) once(r, lose_sessions);
-    if (r->tamper) once(r, sim_token_tamper);
+    if (r->tamper) once(r, tamper);
     if (r->remove) {
       removed = true;
       once(r, lose_sessions);

@@ -209,7 +209,7 @@ CK_RV sim_token_login(CK_USER_TYPE, const CK_UTF8CHAR *pin, CK_ULONG length);
 void sim_token_logout(void);
 CK_RV sim_token_set_user_pin(const CK_UTF8CHAR *pin, CK_ULONG length);
 CK_RV sim_token_change_pin(const CK_UTF8CHAR *old, CK_ULONG old_length, const CK_UTF8CHAR *pin, CK_ULONG length);
-/* Keys are gone, calls answer CKR_DEVICE_ERROR until C_InitToken. */
+/* Keys are gone, calls answer CKR_DEVICE_ERROR until C_InitToken. The sessions are closed by who calls this. */
 void sim_token_tamper(void);
 CK_RV sim_token_load(void);
 /* After every change of a token object. No directory = nothing to do. */

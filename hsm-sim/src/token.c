@@ -280,7 +280,6 @@ static CK_RV make_identity(void) {
 
 CK_RV sim_token_init(const CK_UTF8CHAR *pin, CK_ULONG length, const CK_UTF8CHAR *label) {
   uint8_t token_key[KEY];
-  if (sim_session_count(false) > 0) return CKR_SESSION_EXISTS;
   if (sim_the_token.initialized && !sim_the_token.tampered && !open_pin(CKU_SO, pin, length, token_key)) return CKR_PIN_INCORRECT;
   if (length < PIN_LEAST || length > PIN_MOST) return CKR_PIN_LEN_RANGE;
   sim_token_forget();
@@ -305,7 +304,6 @@ CK_RV sim_token_login(CK_USER_TYPE user, const CK_UTF8CHAR *pin, CK_ULONG length
   if (sim_the_token.user != NOBODY) return sim_the_token.user == user ? CKR_USER_ALREADY_LOGGED_IN : CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
   if (!sim_the_token.initialized) return CKR_TOKEN_NOT_RECOGNIZED;
   if (user == CKU_USER && !sim_the_token.user_pin_set) return CKR_USER_PIN_NOT_INITIALIZED;
-  if (user == CKU_SO && sim_session_count(false) != sim_session_count(true)) return CKR_SESSION_READ_ONLY_EXISTS;
   unsigned *left = user == CKU_USER ? &sim_the_token.user_tries_left : &sim_the_token.so_tries_left;
   if (*left == 0) return CKR_PIN_LOCKED;
   /* Counted before it is tried: a power cut gives no try back. */
@@ -345,7 +343,6 @@ CK_RV sim_token_change_pin(const CK_UTF8CHAR *old, CK_ULONG old_length, const CK
 }
 
 void sim_token_tamper(void) {
-  sim_sessions_close_all();
   sim_objects_drop(any_object, 0);
   drop_sealed();
   memset(&pins, 0, sizeof pins);

@@ -24,7 +24,7 @@ export class MemoryHsm extends Hsm {
   afterSign: () => void = () => undefined;
 
   override async devices(): Promise<DeviceStatus[]> {
-    return [{ device: 'general-1', state: 'up', tokenSerial: 'MEMORY', tokenLabel: 'memory', profile: 'memory', notEnforced: [], reason: '' }];
+    return [{ device: 'general-1', group: 'general', state: 'up', tokenSerial: 'MEMORY', tokenLabel: 'memory', profile: 'memory', notEnforced: [], reason: '' }];
   }
 
   override async generateKeyPair(
@@ -58,6 +58,9 @@ export class MemoryHsm extends Hsm {
     return [];
   }
 
+  override fleet = notHere;
+  override noteDevice = notHere;
+  override tacs = notHere;
   override generateKey = notHere;
   override transfer = notHere;
   override seal = notHere;

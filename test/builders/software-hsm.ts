@@ -56,6 +56,9 @@ export class SoftwareHsm extends Hsm {
   }
 
   override devices = absent;
+  override fleet = absent;
+  override noteDevice = absent;
+  override tacs = absent;
   override generateKey = absent;
   override generateKeyPair = absent;
   override importTestTransportKey = absent;

@@ -4,12 +4,13 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type DemoRow, runCli, runDemo } from '../env/demo-run.js';
+import { fails as approvals } from './rigs/approvals.js';
 import { fails as cards } from './rigs/cards.js';
 import { fails as closing } from './rigs/closing.js';
 import { fails as day } from './rigs/day.js';
 import { fails as keys } from './rigs/keys.js';
 
-const RIGS = { keys, cards, day, closing };
+const RIGS = { keys, cards, day, approvals, closing };
 
 describe('./hufu demo', () => {
   let home: string;

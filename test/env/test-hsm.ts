@@ -1,9 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type DeviceConfig, type HsmConfig, SupervisorHsm } from '#libs/hsm';
+import { AskingAuthoriser, type DeviceConfig, type HsmConfig, SupervisorHsm } from '#libs/hsm';
 import { childEnvironment } from '#libs/platform';
+import { RehearsalQuorum } from '../../apps/cli/src/approver/rehearsal-quorum.js';
+import { libraryPath } from './library-path.js';
+
+export { libraryPath };
 
 export interface TestHsm {
   /** A client `service`. */
@@ -13,9 +17,14 @@ export interface TestHsm {
   readonly dir: string;
   readonly supervisor: ChildProcess;
   readonly config: HsmConfig;
+  /** From the supervisor's first instruction to its line `ready`. */
+  readonly readySeconds: number;
+  /** The approvers whose signatures the clients of this rig bring. */
+  readonly quorum: RehearsalQuorum;
   /** What the supervisor and its agents have logged so far. */
   log(): string;
-  client(name: 'service' | 'worker' | 'doctor'): SupervisorHsm;
+  /** A client; `service` brings approvals and tickets, unless `bare`. */
+  client(name: 'service' | 'worker' | 'doctor', options?: { bare: boolean }): SupervisorHsm;
   /** Ends the supervisor, and removes `dir` unless `keep`. */
   stop(options?: { keep: boolean }): Promise<void>;
 }
@@ -26,25 +35,17 @@ export interface TestHsmOptions {
   /** Changes the configuration of a device. */
   readonly device?: (device: DeviceConfig) => DeviceConfig;
   readonly deadlineSeconds?: number;
-}
-
-const LIBRARY_FOLDERS = [
-  '/usr/lib/softhsm', '/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu',
-  '/usr/lib/x86_64-linux-gnu/softhsm', '/usr/lib/aarch64-linux-gnu/softhsm', '/usr/lib64', '/usr/lib',
-];
-
-export function libraryPath(file: string): string {
-  const found = LIBRARY_FOLDERS.map((folder) => join(folder, file)).find((path) => existsSync(path));
-  if (found === undefined) throw new Error(`${file} is not installed: run the tests with ./hufu test`);
-  return found;
+  /** Other devices than the two embedded tokens. */
+  readonly devices?: (dir: string) => DeviceConfig[];
+  readonly settings?: Partial<Pick<HsmConfig, 'knownAnswerSeconds' | 'pingMs' | 'profilesDir' | 'mode'>>;
 }
 
 /** The two embedded tokens: `general-1` (SoftHSM) and `diversification-1` (NSS softoken), test keys allowed. */
 export function testDevices(dir: string): DeviceConfig[] {
-  const both = { initialise: true, testKeys: true, env: {} } as const;
+  const both = { initialise: true, testKeys: true, env: {}, simulator: {}, site: 'test' };
   return [
-    { ...both, device: 'general-1', profile: 'softhsm', module: libraryPath('libsofthsm2.so'), tokenDir: join(dir, 'tokens', 'general-1'), pinFile: join(dir, 'pins', 'general-1') },
-    { ...both, device: 'diversification-1', profile: 'nss', module: libraryPath('libsoftokn3.so'), tokenDir: join(dir, 'tokens', 'diversification-1'), pinFile: join(dir, 'pins', 'diversification-1') },
+    { ...both, device: 'general-1', group: 'general', profile: 'softhsm', module: libraryPath('libsofthsm2.so'), tokenDir: join(dir, 'tokens', 'general-1'), pinFile: join(dir, 'pins', 'general-1') },
+    { ...both, device: 'diversification-1', group: 'diversification', profile: 'nss', module: libraryPath('libsoftokn3.so'), tokenDir: join(dir, 'tokens', 'diversification-1'), pinFile: join(dir, 'pins', 'diversification-1') },
   ];
 }
 
@@ -52,23 +53,37 @@ export function testDevices(dir: string): DeviceConfig[] {
 export async function startTestHsm(options: TestHsmOptions = {}): Promise<TestHsm> {
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'hufu hsm '));
   const config: HsmConfig = {
+    mode: 'rehearsal',
     socketDir: join(dir, 'run'),
     stateDir: join(dir, 'state'),
+    profilesDir: resolve('libs/hsm/profiles'),
+    policyDir: join(dir, 'policy'),
+    knownAnswerSeconds: 10,
+    pingMs: 250,
     clients: ['service', 'worker', 'doctor'],
     deadlineSeconds: options.deadlineSeconds ?? 60,
-    devices: testDevices(dir).map(options.device ?? ((device) => device)),
+    devices: (options.devices ?? testDevices)(dir).map(options.device ?? ((device) => device)),
+    ...options.settings,
   };
   const configFile = join(dir, 'hsm.json');
   for (const folder of ['tokens', 'pins']) mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 });
   writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 });
+  const quorum = await RehearsalQuorum.start({ keysDir: join(dir, 'approvers'), policyDir: config.policyDir, program: resolve('dist/apps/cli/src/approver/main.js') });
+  const spawnedMs = performance.now();
   const supervisor = spawn(process.execPath, ['--disable-sigusr1', resolve('dist/apps/hsm/src/main.js')], {
     env: childEnvironment({ HUFU_CONFIG: configFile }),
     stdio: ['pipe', 'ignore', 'pipe'],
   });
-  const log = await readyLine(supervisor);
+  const log = await readyLine(supervisor).catch((error: unknown) => {
+    quorum.stop();
+    throw error;
+  });
+  const readySeconds = (performance.now() - spawnedMs) / 1000;
   const clients: SupervisorHsm[] = [];
-  const client = (name: string): SupervisorHsm => {
-    const made = new SupervisorHsm(join(config.socketDir, `${name}.sock`));
+  const client = (name: string, { bare } = { bare: false }): SupervisorHsm => {
+    const terms = { client: name, ticketCount: 100_000, ticketHours: 1, requestMinutes: 5 };
+    const authoriser = bare ? undefined : new AskingAuthoriser(terms, (subject) => quorum.approve(subject));
+    const made = new SupervisorHsm(join(config.socketDir, `${name}.sock`), { authoriser });
     clients.push(made);
     return made;
   };
@@ -78,10 +93,13 @@ export async function startTestHsm(options: TestHsmOptions = {}): Promise<TestHs
     dir,
     supervisor,
     config,
+    readySeconds,
+    quorum,
     log,
     client,
     async stop({ keep } = { keep: false }) {
       for (const each of clients) each.close();
+      quorum.stop();
       await ended(supervisor);
       if (!keep) rmSync(dir, { recursive: true, force: true });
     },

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Journal } from '#libs/journal';
 import { Logger, openDataSource, SystemClock } from '#libs/platform';
-import { importPublicKey, type SignatureAlgorithm, SignatureVerifier } from '#libs/signature';
+import { importPublicKey, SignatureVerifier } from '#libs/signature';
 import { FolderEvidenceStore, installChunkQueue, PgBossChunkQueue, type SubmittedFile, Verification } from '#libs/verification';
 import { GivenSnapshot, issueSubjects } from '../builders/settlement-register.js';
 import { createTestDatabase } from '../env/test-database.js';
@@ -55,6 +55,7 @@ async function main(): Promise<void> {
 }
 
 const OPENSSL_NAME = { p256Sha256: 'ecdsap256', rsa2048Sha256: 'rsa2048' } as const;
+type Measured = keyof typeof OPENSSL_NAME;
 
 /** One thread of ours against one process of OpenSSL, both by processor time; ours runs before and after theirs. */
 function verifierFigures(rounds: number): Figure[] {
@@ -76,7 +77,7 @@ const pairs = {
   rsa2048Sha256: generateKeyPairSync('rsa', { modulusLength: 2048 }),
 };
 
-function verificationsPerSecond(algorithm: SignatureAlgorithm): number {
+function verificationsPerSecond(algorithm: Measured): number {
   const { publicKey, privateKey } = pairs[algorithm];
   const key = importPublicKey(publicKey.export({ format: 'der', type: 'spki' }));
   if (key === undefined) throw new Error('the key was not taken');
@@ -150,7 +151,7 @@ function rsaShare(files: readonly SubmittedFile[], records: number): number {
 }
 
 /** Verifications per second of `openssl speed`, from its machine-readable lines: rates in newer versions, seconds in older. */
-function opensslRate(algorithm: SignatureAlgorithm, options: readonly string[]): number {
+function opensslRate(algorithm: Measured, options: readonly string[]): number {
   const args = ['speed', '-mr', '-seconds', '1', ...options, OPENSSL_NAME[algorithm]];
   const output = execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   const line = output.split('\n').findLast((each) => /^\+F[24]:/.test(each));

@@ -17,7 +17,8 @@ export class CommandClient {
   private readonly waiting = new Map<number, Waiting>();
 
   private constructor(private readonly socket: Socket) {
-    createInterface({ input: socket, crlfDelay: Infinity }).on('line', (line) => this.receive(JSON.parse(line) as Reply));
+    // A killed service resets the connection; readline hands the socket's error on as one of its own.
+    createInterface({ input: socket, crlfDelay: Infinity }).on('line', (line) => this.receive(JSON.parse(line) as Reply)).on('error', () => this.fail());
     socket.on('error', () => this.fail());
     socket.on('close', () => this.fail());
   }
@@ -34,6 +35,7 @@ export class CommandClient {
 
   /** Runs one command; throws the service's AppError as it was. */
   async call<T>(command: string, args: object = {}, progress: OnProgress = () => undefined): Promise<T> {
+    if (!this.socket.writable) throw new AppError('SERVICE_UNREACHABLE');
     const id = this.nextId++;
     const answer = new Promise<unknown>((resolve, reject) => this.waiting.set(id, { resolve, reject, progress }));
     this.socket.write(`${JSON.stringify({ id, command, arguments: args })}\n`);

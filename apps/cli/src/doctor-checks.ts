@@ -100,6 +100,7 @@ const STATES: Record<DeviceStatus['state'], Bilingual & { verdict: Verdict }> = 
   missing: { verdict: 'bad', zh: '找不到令牌：检查模块、槽位与序列号', en: 'token missing: check module, slot and serial' },
   pinLatched: { verdict: 'bad', zh: 'PIN 被拒绝，已锁存：更正 PIN 文件后删除锁存文件', en: 'PIN refused and latched: correct the PIN file, then remove the latch' },
   down: { verdict: 'bad', zh: '停止', en: 'down' },
+  quarantined: { verdict: 'bad', zh: '标准答案错误，已隔离：查看日志并联系厂商', en: 'quarantined after a wrong known answer: read the log and call the vendor' },
 };
 
 export function deviceFindings(devices: readonly DeviceStatus[]): Finding[] {

@@ -3,6 +3,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { environment, writeFileAtomic } from '#libs/platform';
 import { AppError } from '#libs/platform/domain';
+import { ApprovalRound } from './approver/approval-round.js';
+import { RehearsalQuorum } from './approver/rehearsal-quorum.js';
 import { type Database, migrateAll, openDatabase } from './database.js';
 import { fence } from './fence.js';
 import { type FolderLock, takeLock } from './folder-lock.js';
@@ -35,6 +37,9 @@ export class Product {
   /** Flags under which the worker runs: what it cannot open. */
   workerFlags: readonly string[] = [];
   httpUrl = '';
+  /** Stands in for the people who approve, in demonstration and rehearsal. */
+  quorum: RehearsalQuorum | undefined;
+  round: ApprovalRound | undefined;
   private failures: ((error: AppError) => void)[] = [];
   private failure: AppError | undefined;
 
@@ -98,8 +103,11 @@ export class Product {
       threads: Math.min(availableParallelism(), 16),
     });
     terminal.say('启动密码机代理、服务与工作进程', 'starting HSM agents, service and worker');
+    this.quorum = await startQuorum(state, checkout);
     const hsm = this.keep(await startHsm(state, checkout, hsmConfigFile));
     this.lookAtDevices(hsm.ready);
+    // Before the service is ready: what it settles at its start may need a ticket.
+    this.round = new ApprovalRound(this.commandSocket, this.quorum).start();
     const evidence = `${state.folder('evidence')}/*`;
     const serviceFlags = fence({ checkout, read: [files.service, join(checkout, 'certs', 'profiles', '*'), `${state.folder('inbox')}/*`, FONTS], write: [evidence, SOCKETS.command(state)], threads: false });
     this.workerFlags = fence({ checkout, read: [files.worker, FONTS], write: [evidence], threads: true });
@@ -145,17 +153,25 @@ export class Product {
   /** In the reverse of the order in which they lean on each other. */
   private async stopParts(): Promise<void> {
     this.failure ??= new AppError('PROGRAM_ENDED', { program: 'hufu', reason: 'stopped', log: '' });
+    await this.round?.stop();
     const last = this.programs.filter(({ options }) => options.name === 'hsm');
     await Promise.all(this.programs.filter((program) => !last.includes(program)).map((program) => program.stop()));
     await Promise.all(last.map((program) => program.stop()));
+    this.quorum?.stop();
     await this.database.stop();
     rmSync(this.options.state.file('run', 'product.json'), { force: true });
   }
 }
 
+/** The rehearsal approvers and, at the first start, the policy that they sign. */
+export function startQuorum(state: StateFolder, checkout: string): Promise<RehearsalQuorum> {
+  const program = join(checkout, 'dist', 'apps', 'cli', 'src', 'approver', 'main.js');
+  return RehearsalQuorum.start({ keysDir: state.file('hsm', 'approvers'), policyDir: state.file('hsm', 'policy'), program });
+}
+
 /** The HSM supervisor alone, with the devices of HUFU_HSM_CONFIG or the embedded ones. */
 export function startHsm(state: StateFolder, checkout: string, hsmConfigFile: string | undefined): Promise<Program> {
-  return startProgram(state, checkout, 'hsm', writeHsmConfig(state, devices(state, hsmConfigFile)), []);
+  return startProgram(state, checkout, 'hsm', writeHsmConfig(state, checkout, devices(state, hsmConfigFile)), []);
 }
 
 function startProgram(state: StateFolder, checkout: string, name: string, configFile: string, nodeFlags: readonly string[]): Promise<Program> {

@@ -27,17 +27,20 @@ export function modulePath(file: string, debianPackage: string): string {
 
 /** The two software tokens of the embedded default, made at the first start. */
 export function embeddedDevices(state: StateFolder): DeviceConfig[] {
-  const place = (device: string) => ({
+  const place = (device: string, group: DeviceConfig['group']) => ({
     device,
+    group,
     tokenDir: state.file('hsm', 'tokens', device),
     pinFile: state.file('hsm', 'pins', device),
     initialise: true,
     testKeys: true,
     env: {},
+    simulator: {},
+    site: '',
   });
   return [
-    { ...place('general-1'), profile: 'softhsm', module: modulePath('libsofthsm2.so', 'softhsm2') },
-    { ...place('diversification-1'), profile: 'nss', module: modulePath('libsoftokn3.so', 'libnss3') },
+    { ...place('general-1', 'general'), profile: 'softhsm', module: modulePath('libsofthsm2.so', 'softhsm2') },
+    { ...place('diversification-1', 'diversification'), profile: 'nss', module: modulePath('libsoftokn3.so', 'libnss3') },
   ];
 }
 
@@ -61,10 +64,13 @@ export interface ProcessConfigs {
 }
 
 /** The supervisor's file: the only one that names modules and PIN files. */
-export function writeHsmConfig(state: StateFolder, devices: readonly DeviceConfig[]): string {
+export function writeHsmConfig(state: StateFolder, checkout: string, devices: readonly DeviceConfig[]): string {
   return write(state, 'hsm', {
+    mode: 'rehearsal',
     socketDir: state.file('run', 'hsm'),
     stateDir: state.file('hsm', 'state'),
+    profilesDir: join(checkout, 'libs', 'hsm', 'profiles'),
+    policyDir: state.file('hsm', 'policy'),
     clients: ['service', 'worker', 'doctor'],
     devices,
   });

@@ -1,4 +1,4 @@
-import { runAgent } from '#libs/hsm';
+import { runAgent } from '#libs/hsm/agent';
 
 /** One agent: forked by the supervisor, once per device and once more to make an embedded token. */
 await runAgent();

@@ -1,5 +1,5 @@
-import { HsmConfig, runSupervisor } from '#libs/hsm';
-import { environment, loadConfig, Logger } from '#libs/platform';
+import { HsmConfig, runSupervisor } from '#libs/hsm/processes';
+import { environment, loadConfig, Logger } from '#libs/platform/host';
 
 /** The hsm-supervisor. Start it with `--disable-sigusr1`: no debugger attaches by a signal. */
 async function main(): Promise<void> {

@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CardsModule } from '#libs/cards';
-import { HsmModule } from '#libs/hsm';
+import { AskingAuthoriser, HsmModule } from '#libs/hsm';
 import { KeysModule } from '#libs/keys';
 import { OcspModule } from '#libs/ocsp';
 import { OrganisationsModule } from '#libs/organisations';
@@ -8,6 +8,7 @@ import { PkiModule } from '#libs/pki';
 import { PlatformModule } from '#libs/platform';
 import { PsamModule } from '#libs/psam';
 import { VerificationModule } from '#libs/verification';
+import { ApprovalDesk } from './approvals/approval-desk.js';
 import { CommandServer } from './commands/command-server.js';
 import type { ServiceConfig } from './config.js';
 import { HealthController } from './http/health.controller.js';
@@ -16,11 +17,13 @@ import { OcspController } from './http/ocsp.controller.js';
 @Module({})
 export class AppModule {
   static forRoot(config: ServiceConfig): DynamicModule {
+    const desk = new ApprovalDesk(config.approvals.requestMinutes);
+    const authoriser = new AskingAuthoriser({ client: 'service', ...config.approvals }, (subject) => desk.ask(subject));
     return {
       module: AppModule,
       imports: [
         PlatformModule.forRoot({ processName: 'service', database: { url: config.databaseUrl, role: 'hufu_service' } }),
-        HsmModule.forRoot({ socket: config.hsmSocket }),
+        HsmModule.forRoot({ socket: config.hsmSocket, authoriser }),
         OrganisationsModule,
         KeysModule,
         PsamModule,
@@ -30,7 +33,7 @@ export class AppModule {
         VerificationModule.forRoot({ evidenceDir: config.evidenceDir }),
       ],
       controllers: [HealthController, OcspController],
-      providers: [CommandServer],
+      providers: [CommandServer, { provide: ApprovalDesk, useValue: desk }],
     };
   }
 }

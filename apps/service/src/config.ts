@@ -12,5 +12,13 @@ export const ServiceConfig = z.strictObject({
   evidenceDir: z.string().min(1),
   /** Folder of certificate profiles (certs/profiles in the checkout). */
   profilesDir: z.string().min(1),
+  /** How long a request waits for approvers, and what a batch ticket asks for. */
+  approvals: z
+    .strictObject({
+      requestMinutes: z.int().min(1).max(1440).default(15),
+      ticketCount: z.int().min(1).max(100_000_000).default(100_000),
+      ticketHours: z.int().min(1).max(744).default(24),
+    })
+    .prefault({}),
 });
 export type ServiceConfig = z.infer<typeof ServiceConfig>;

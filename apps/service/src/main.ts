@@ -22,10 +22,12 @@ async function main(): Promise<void> {
   });
   acceptBinaryBodies(app);
   await requireMigrated(app.get(DataSource));
-  await settleIntents(app, log);
   const commands = app.get(CommandServer);
-  await listen(app, config);
+  // The door is there first: what is settled may need a ticket, and approvers come through it.
   await commands.listen(config.commandSocket);
+  await settleIntents(app, log);
+  await listen(app, config);
+  commands.open();
   const stopWatching = watchLateObjects(app, log);
   onStop(async () => {
     await stopWatching();

@@ -70,8 +70,9 @@ describe.each(DEVICES)('%s', (device) => {
   it('computes every published answer that it can, inside', async () => {
     const answers = await rig.hsm.knownAnswers(device);
     for (const { name, actual, expected } of answers) expect(`${name} ${actual}`).toBe(`${name} ${expected}`);
-    const missing = device === SOFTHSM ? ['writeKey'] : [];
-    expect(answers.map(({ name }) => name)).toEqual(KNOWN_ANSWERS.map(({ name }) => name).filter((name) => !missing.includes(name)));
+    // Neither has SM4 or the XOR of a key's halves; SoftHSM has no concatenation and no 3DES wrap.
+    const offered = KNOWN_ANSWERS.filter(({ algorithm, recipe }) => algorithm !== 'sm4' && recipe !== 'tacs' && !(device === SOFTHSM && recipe === 'protectForCard'));
+    expect(answers.map(({ name }) => name)).toEqual(offered.map(({ name }) => name));
   });
 
   it('leaves no object behind after known answers', async () => {

@@ -1,10 +1,13 @@
 import { type DynamicModule, Inject, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
 import { Hsm } from './hsm.js';
+import type { Authoriser } from './authoriser.js';
 import { SupervisorHsm } from './supervisor-hsm.js';
 
 export interface HsmOptions {
   /** The supervisor's socket of this process's client name. */
   readonly socket: string;
+  /** Where approvals and tickets come from; a client without one can do nothing that needs them. */
+  readonly authoriser?: Authoriser;
 }
 
 @Injectable()
@@ -23,7 +26,7 @@ export class HsmModule {
     return {
       module: HsmModule,
       global: true,
-      providers: [{ provide: Hsm, useFactory: () => new SupervisorHsm(options.socket) }, HsmConnection],
+      providers: [{ provide: Hsm, useFactory: () => new SupervisorHsm(options.socket, { authoriser: options.authoriser }) }, HsmConnection],
       exports: [Hsm],
     };
   }

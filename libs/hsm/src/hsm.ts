@@ -1,13 +1,20 @@
 import type { SignPurpose } from '#libs/platform/domain';
-import type { AsymmetricAlgorithm, KcvMethod, SymmetricAlgorithm } from './domain/algorithms.js';
+import type { AsymmetricAlgorithm, KcvMethod, Sm4SessionForm, SymmetricAlgorithm } from './domain/algorithms.js';
+import type { DeviceGroup } from './domain/device-group.js';
+import type { FleetStatus } from './domain/fleet-status.js';
 import type { DiversificationClass, SigningClass } from './domain/key-class.js';
 
 /** Name of a token in the HSM configuration, for instance `general-1`. */
 export type DeviceName = string;
+/**
+ * Where an idempotent recipe may run: one device by name, or any device of a group that holds the keys (`@diversification`).
+ * In a group the supervisor chooses, and a sibling takes over what a failing device did not answer.
+ */
+export type DeviceChoice = DeviceName | `@${DeviceGroup}`;
 /** CKA_ID of a key, 16 bytes as 32 upper-case hex characters. */
 export type KeyId = string;
 
-export type { AsymmetricAlgorithm, KcvMethod, SymmetricAlgorithm };
+export type { AsymmetricAlgorithm, DeviceGroup, FleetStatus, KcvMethod, Sm4SessionForm, SymmetricAlgorithm };
 
 /**
  * A root and the factors that lead to the key meant, highest level first (region, card, file). Each 8 bytes, not reserved.
@@ -18,9 +25,19 @@ export interface KeyPath {
   readonly factors: readonly Uint8Array[];
 }
 
+/** How a call is to be run. */
+export interface CallOptions {
+  /** `batch` work gets at most 70 % of a group and waits behind `online`. Default: online. */
+  readonly priority?: 'online' | 'batch';
+  /** Compute on two devices of the group and compare before anything is released (HSM_ANSWER_WRONG). Default: false. */
+  readonly paired?: boolean;
+}
+
 export interface DeviceStatus {
   readonly device: DeviceName;
-  readonly state: 'up' | 'starting' | 'missing' | 'pinLatched' | 'down';
+  readonly group: DeviceGroup;
+  /** `quarantined`: it gave a wrong known answer and is not asked until it gives right ones again. */
+  readonly state: 'up' | 'starting' | 'missing' | 'pinLatched' | 'down' | 'quarantined';
   readonly tokenSerial: string;
   readonly tokenLabel: string;
   readonly profile: string;
@@ -79,12 +96,20 @@ export interface PurchaseMac {
   /** 8 bytes: rnd4 ‖ cardSeq2 ‖ termSeq2. */
   readonly sessionInput: Uint8Array;
   readonly data: Uint8Array;
+  /** SM4 keys only; default `complement`. */
+  readonly sm4Session?: Sm4SessionForm;
+}
+
+/** Transaction certificate of PBOC 2.0: CBC-MAC under DTK_L ⊕ DTK_R (single DES), with SM4 under the whole DTK; 4 bytes. */
+export interface Tac {
+  readonly key: KeyPath;
+  readonly data: Uint8Array;
 }
 
 export interface SignItem {
   readonly keyId: KeyId;
   readonly purpose: SignPurpose;
-  /** The exact bytes to be signed; the agent hashes them with SHA-256. */
+  /** The exact bytes to be signed; hashed with SHA-256, or SM3(Z ‖ bytes) with the default ID for an SM2 key. */
   readonly bytes: Uint8Array;
 }
 
@@ -100,6 +125,12 @@ export interface KnownAnswer {
  */
 export abstract class Hsm {
   abstract devices(): Promise<DeviceStatus[]>;
+
+  /** Devices with their groups, breakers, sessions, counters and records: what an operator looks at. */
+  abstract fleet(): Promise<FleetStatus>;
+
+  /** A patrol note, or a step of onboarding, firmware change or return to the vendor (domain/device-steps.ts). */
+  abstract noteDevice(device: DeviceName, entry: { step: string; by: string; note: string }): Promise<void>;
 
   /** Makes a diversification root in the device, sensitive, still extractable under a wrap until `seal`. */
   abstract generateKey(
@@ -120,18 +151,20 @@ export abstract class Hsm {
   abstract seal(device: DeviceName, keyId: KeyId): Promise<void>;
 
   /** Check values of roots and of their children, computed inside; 3 or 5 bytes each, in order. */
-  abstract checkValues(device: DeviceName, items: readonly { key: KeyPath; method: KcvMethod }[]): Promise<Uint8Array[]>;
+  abstract checkValues(device: DeviceChoice, items: readonly { key: KeyPath; method: KcvMethod }[], options?: CallOptions): Promise<Uint8Array[]>;
 
   /** 16 bytes each, computed inside over a fixed label under the reserved child; what software compares. */
-  abstract fingerprints(device: DeviceName, keyIds: readonly KeyId[]): Promise<Uint8Array[]>;
+  abstract fingerprints(device: DeviceChoice, keyIds: readonly KeyId[], options?: CallOptions): Promise<Uint8Array[]>;
 
-  abstract protectForCard(device: DeviceName, items: readonly ProtectedKeyLoad[]): Promise<ProtectedKey[]>;
-  abstract commandMacs(device: DeviceName, items: readonly CommandMac[]): Promise<Uint8Array[]>;
-  abstract authenticateToCard(device: DeviceName, items: readonly CardAuthentication[]): Promise<Uint8Array[]>;
-  abstract purchaseMacs(device: DeviceName, items: readonly PurchaseMac[]): Promise<Uint8Array[]>;
+  abstract protectForCard(device: DeviceChoice, items: readonly ProtectedKeyLoad[], options?: CallOptions): Promise<ProtectedKey[]>;
+  abstract commandMacs(device: DeviceChoice, items: readonly CommandMac[], options?: CallOptions): Promise<Uint8Array[]>;
+  abstract authenticateToCard(device: DeviceChoice, items: readonly CardAuthentication[], options?: CallOptions): Promise<Uint8Array[]>;
+  abstract purchaseMacs(device: DeviceChoice, items: readonly PurchaseMac[], options?: CallOptions): Promise<Uint8Array[]>;
 
-  /** Signatures in order: ECDSA as DER (RFC 3279 2.2.3), RSA as PKCS#1 v1.5. Each is verified before it is released. */
-  abstract sign(device: DeviceName, items: readonly SignItem[]): Promise<Uint8Array[]>;
+  abstract tacs(device: DeviceChoice, items: readonly Tac[], options?: CallOptions): Promise<Uint8Array[]>;
+
+  /** Signatures in order: ECDSA and SM2 as DER (RFC 3279 2.2.3), RSA as PKCS#1 v1.5. Each is verified before it is released. */
+  abstract sign(device: DeviceChoice, items: readonly SignItem[], options?: CallOptions): Promise<Uint8Array[]>;
 
   /**
    * Enters the published transport key with which virtual cards leave the factory (40414243…4E4F, class psamTransportRoot,

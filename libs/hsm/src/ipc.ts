@@ -1,6 +1,6 @@
 import type { ErrorDetails } from '#libs/platform/domain';
 import type { KeyClass } from './domain/key-class.js';
-import type { ProfileName } from './domain/profiles.js';
+import type { VendorProfile } from './domain/vendor-profile.js';
 
 /*
  * Between the supervisor and an agent it forked (Node's IPC, serialization 'advanced'): only strings, numbers, booleans,
@@ -10,7 +10,6 @@ import type { ProfileName } from './domain/profiles.js';
 /** Where a token is and how it is told from others. */
 export interface TokenPlace {
   readonly device: string;
-  readonly profile: ProfileName;
   readonly module: string;
   /** C_Initialize reserved parameters (NSS only; empty elsewhere). */
   readonly libraryParameters: string;
@@ -19,16 +18,48 @@ export interface TokenPlace {
   readonly slot: number | undefined;
 }
 
+export interface AgentStart {
+  readonly place: TokenPlace;
+  readonly profile: VendorProfile;
+  readonly testKeys: boolean;
+  readonly latchFile: string;
+  /** keyId → fingerprint (hex) as recorded when the key was made or first seen; the agent compares before first use. */
+  readonly fingerprints: Readonly<Record<string, string>>;
+}
+
 export type AgentOrder =
-  | { readonly kind: 'start'; readonly place: TokenPlace; readonly testKeys: boolean; readonly latchFile: string; readonly pin: Uint8Array }
-  | { readonly kind: 'initialise'; readonly place: TokenPlace; readonly label: string; readonly soPin: Uint8Array; readonly pin: Uint8Array }
-  | { readonly kind: 'run'; readonly id: number; readonly recipe: string; readonly request: unknown; readonly classes: readonly KeyClass[] };
+  | ({ readonly kind: 'start'; readonly pin: Uint8Array } & AgentStart)
+  | { readonly kind: 'initialise'; readonly place: TokenPlace; readonly profile: VendorProfile; readonly label: string; readonly soPin: Uint8Array; readonly pin: Uint8Array }
+  /** Several may run at once; the agent answers each under its id. `request` of a packed recipe is `{ batch }`. */
+  | { readonly kind: 'run'; readonly id: number; readonly recipe: string; readonly request: unknown; readonly classes: readonly KeyClass[]; readonly online: boolean }
+  /** Answered at once by `pong`; also starts a probe of the device. */
+  | { readonly kind: 'ping'; readonly seq: number };
+
+/** What the module and the token say of themselves, for the device record. */
+export interface TokenDescription {
+  readonly serial: string;
+  readonly label: string;
+  readonly manufacturer: string;
+  readonly model: string;
+  readonly firmware: string;
+  readonly flags: number;
+  /** Numbers, ascending. */
+  readonly mechanisms: readonly number[];
+  /** Recipe × algorithm that the profile claims and the probe found missing. */
+  readonly missing: readonly string[];
+}
 
 export type AgentReport =
   /** The process is ready to take an order. */
   | { readonly kind: 'awake' }
-  | { readonly kind: 'up'; readonly tokenSerial: string; readonly tokenLabel: string }
+  | { readonly kind: 'up'; readonly token: TokenDescription; readonly sessions: number; readonly loginEpoch: number }
   | { readonly kind: 'missing' | 'pinLatched' | 'failed'; readonly reason: string }
   | { readonly kind: 'initialised' }
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown }
-  | { readonly kind: 'refused'; readonly id: number; readonly code: string; readonly details: ErrorDetails };
+  /** `fatal`: login, session or device is gone and the agent ends after this. `ckr` where the device said one. */
+  | { readonly kind: 'refused'; readonly id: number; readonly code: string; readonly details: ErrorDetails; readonly ckr: string | undefined; readonly fatal: boolean }
+  | { readonly kind: 'pong'; readonly seq: number; readonly oldestCallMs: number; readonly sessionsOpen: number; readonly errors: Readonly<Record<string, number>> }
+  /** The probe of an idle device failed. */
+  | { readonly kind: 'gone'; readonly ckr: string }
+  /** A key was used for the first time in this login: its fingerprint, for the supervisor's record. */
+  | { readonly kind: 'fingerprint'; readonly keyId: string; readonly value: string; readonly keyClass: KeyClass };

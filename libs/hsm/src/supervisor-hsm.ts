@@ -1,11 +1,15 @@
 import { connect, type Socket } from 'node:net';
-import { socketPath } from '#libs/platform';
-import { AppError, ERROR_TEXTS, type ErrorCode } from '#libs/platform/domain';
-import { BATCH_MOST, type RecipeName, SupervisorReply } from './domain/recipes.js';
+import { socketPath } from '#libs/platform/host';
+import { AppError, ERROR_TEXTS, type ErrorCode, isAppError } from '#libs/platform/domain';
+import type { Authoriser, AuthorisationNeed } from './authoriser.js';
+import { authorityOf } from './domain/authority.js';
+import { BATCH_MOST, type ItemFields, packBatch, type PackedRecipe, readAnswers } from './domain/batch.js';
+import { type RecipeName, SIGN_MOST, SupervisorReply } from './domain/recipes.js';
+import { describeRequest } from './domain/request-description.js';
 import type { DiversificationClass, SigningClass } from './domain/key-class.js';
 import {
-  type AsymmetricAlgorithm, type CardAuthentication, type CommandMac, type DeviceName, type DeviceStatus, Hsm, type KcvMethod, type KeyId,
-  type KeyObject, type KeyPath, type KnownAnswer, type ProtectedKey, type ProtectedKeyLoad, type PurchaseMac, type SignItem, type SymmetricAlgorithm,
+  type AsymmetricAlgorithm, type CallOptions, type CardAuthentication, type CommandMac, type DeviceChoice, type DeviceName, type DeviceStatus, type FleetStatus, Hsm, type KcvMethod,
+  type KeyId, type KeyObject, type KeyPath, type KnownAnswer, type ProtectedKey, type ProtectedKeyLoad, type PurchaseMac, type SignItem, type SymmetricAlgorithm, type Tac,
 } from './hsm.js';
 import { encodeFrame, FRAME_MOST, FrameReader } from './wire.js';
 
@@ -13,7 +17,11 @@ import { encodeFrame, FRAME_MOST, FrameReader } from './wire.js';
 const DEADLINE_SECONDS = 120;
 /** Room for the envelope of a batch in its frame. */
 const BATCH_BYTES_MOST = FRAME_MOST - 64 * 1024;
-const BYTES_PER_ITEM = 160;
+const BYTES_PER_SIGNED_ITEM = 160;
+/** cipher ‖ MAC of a protected key. */
+const MAC_BYTES = 4;
+/** An authoriser that brings what is refused again is not asked for ever. */
+const AUTHORISATIONS_MOST = 3;
 
 interface Pending {
   readonly device: string;
@@ -34,10 +42,13 @@ export class SupervisorHsm extends Hsm {
   #socket: Socket | undefined;
   #nextId = 1;
 
-  constructor(socketPath: string, options: { readonly deadlineSeconds?: number } = {}) {
+  readonly #authoriser: Authoriser | undefined;
+
+  constructor(socketPath: string, options: { readonly deadlineSeconds?: number; readonly authoriser?: Authoriser | undefined } = {}) {
     super();
     this.#socketPath = socketPath;
     this.#deadlineMs = (options.deadlineSeconds ?? DEADLINE_SECONDS) * 1000;
+    this.#authoriser = options.authoriser;
   }
 
   close(): void {
@@ -47,6 +58,14 @@ export class SupervisorHsm extends Hsm {
 
   devices(): Promise<DeviceStatus[]> {
     return this.#call('devices', '', {});
+  }
+
+  fleet(): Promise<FleetStatus> {
+    return this.#call('fleet', '', {});
+  }
+
+  async noteDevice(device: DeviceName, entry: { step: string; by: string; note: string }): Promise<void> {
+    await this.#call('deviceNote', '', { device, ...entry });
   }
 
   async generateKey(
@@ -75,32 +94,38 @@ export class SupervisorHsm extends Hsm {
     await this.#call('seal', device, { keyId });
   }
 
-  checkValues(device: DeviceName, items: readonly { key: KeyPath; method: KcvMethod }[]): Promise<Uint8Array[]> {
-    return this.#batch('checkValues', device, 'items', items);
+  checkValues(device: DeviceChoice, items: readonly { key: KeyPath; method: KcvMethod }[], options?: CallOptions): Promise<Uint8Array[]> {
+    return this.#packed('checkValues', device, items, options);
   }
 
-  fingerprints(device: DeviceName, keyIds: readonly KeyId[]): Promise<Uint8Array[]> {
-    return this.#batch('fingerprints', device, 'keyIds', keyIds);
+  fingerprints(device: DeviceChoice, keyIds: readonly KeyId[], options?: CallOptions): Promise<Uint8Array[]> {
+    return this.#packed('fingerprints', device, keyIds.map((keyId) => ({ key: { keyId, factors: [] } })), options);
   }
 
-  protectForCard(device: DeviceName, items: readonly ProtectedKeyLoad[]): Promise<ProtectedKey[]> {
-    return this.#batch('protectForCard', device, 'items', items);
+  async protectForCard(device: DeviceChoice, items: readonly ProtectedKeyLoad[], options?: CallOptions): Promise<ProtectedKey[]> {
+    const answers = await this.#packed('protectForCard', device, items, options);
+    return answers.map((answer) => ({ cipher: answer.subarray(0, -MAC_BYTES), mac: answer.subarray(-MAC_BYTES) }));
   }
 
-  commandMacs(device: DeviceName, items: readonly CommandMac[]): Promise<Uint8Array[]> {
-    return this.#batch('commandMacs', device, 'items', items);
+  commandMacs(device: DeviceChoice, items: readonly CommandMac[], options?: CallOptions): Promise<Uint8Array[]> {
+    return this.#packed('commandMacs', device, items, options);
   }
 
-  authenticateToCard(device: DeviceName, items: readonly CardAuthentication[]): Promise<Uint8Array[]> {
-    return this.#batch('authenticateToCard', device, 'items', items);
+  authenticateToCard(device: DeviceChoice, items: readonly CardAuthentication[], options?: CallOptions): Promise<Uint8Array[]> {
+    return this.#packed('authenticateToCard', device, items, options);
   }
 
-  purchaseMacs(device: DeviceName, items: readonly PurchaseMac[]): Promise<Uint8Array[]> {
-    return this.#batch('purchaseMacs', device, 'items', items);
+  purchaseMacs(device: DeviceChoice, items: readonly PurchaseMac[], options?: CallOptions): Promise<Uint8Array[]> {
+    return this.#packed('purchaseMacs', device, items, options);
   }
 
-  sign(device: DeviceName, items: readonly SignItem[]): Promise<Uint8Array[]> {
-    return this.#batch('sign', device, 'items', items, (item) => item.bytes.length);
+  tacs(device: DeviceChoice, items: readonly Tac[], options?: CallOptions): Promise<Uint8Array[]> {
+    return this.#packed('tacs', device, items, options);
+  }
+
+  async sign(device: DeviceChoice, items: readonly SignItem[], options?: CallOptions): Promise<Uint8Array[]> {
+    const calls = [...chunks(items, SIGN_MOST, (item) => item.bytes.length + BYTES_PER_SIGNED_ITEM)].map((chunk) => this.#call<Uint8Array[]>('sign', device, { items: chunk }, options));
+    return (await Promise.all(calls)).flat();
   }
 
   destroy(device: DeviceName, keyId: KeyId): Promise<number> {
@@ -115,17 +140,50 @@ export class SupervisorHsm extends Hsm {
     return this.#call('knownAnswers', device, {});
   }
 
-  /** Sends a batch of any size in calls that fit a frame; all answers in order. */
-  async #batch<I, O>(recipe: RecipeName, device: DeviceName, field: string, items: readonly I[], sizeOf: (item: I) => number = () => 0): Promise<O[]> {
-    const calls: Promise<O[]>[] = [];
-    for (const chunk of chunks(items, sizeOf)) calls.push(this.#call<O[]>(recipe, device, { [field]: chunk }));
+  /** Sends a batch of any size in calls of at most BATCH_MOST items; all answers in order. */
+  async #packed(recipe: PackedRecipe, device: DeviceChoice, items: readonly ItemFields[], options?: CallOptions): Promise<Uint8Array[]> {
+    const calls = [...chunks(items, BATCH_MOST, () => 0)].map(async (chunk) => {
+      const answers = await this.#call<Uint8Array>(recipe, device, { batch: packBatch(recipe, chunk) }, options);
+      return readAnswers(device, answers, chunk.length);
+    });
     return (await Promise.all(calls)).flat();
   }
 
-  #call<T>(recipe: RecipeName, device: DeviceName, request: object): Promise<T> {
+  /** Sends a request; what it needs beside the client's right is fetched from the authoriser, and the same request sent again. */
+  async #call<T>(recipe: RecipeName, device: DeviceChoice | '', request: object, options: CallOptions = {}): Promise<T> {
+    const ticketed = this.#authoriser !== undefined && authorityOf(recipe, request).authority === 'ticket';
+    let authorisation: unknown = undefined;
+    if (ticketed) {
+      const { keys, count } = describeRequest(recipe, request);
+      authorisation = this.#authoriser?.known(recipe, keys, count);
+    }
+    for (let asked = 0; ; asked++) {
+      try {
+        return await this.#send<T>(recipe, device, request, options, authorisation);
+      } catch (error) {
+        if (this.#authoriser === undefined || !isAppError(error) || asked === AUTHORISATIONS_MOST) throw error;
+        // Of a ticket at hand also the approvals may run out: their approver did.
+        const renewable = RENEWABLE.has(error.code) || (ticketed && error.code === 'APPROVAL_EXPIRED');
+        if (renewable) this.#authoriser.forget(authorisation);
+        else if (error.code !== 'APPROVAL_REQUIRED' && error.code !== 'TICKET_REQUIRED') throw error;
+        if (error.code !== 'APPROVAL_REQUIRED' && error.code !== 'TICKET_REQUIRED') {
+          authorisation = undefined;
+          continue;
+        }
+        authorisation = await this.#authoriser.authorise(needOf(recipe, request, error));
+      }
+    }
+  }
+
+  #send<T>(recipe: RecipeName, device: DeviceChoice | '', request: object, { priority, paired }: CallOptions, authorisation: unknown): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const id = this.#nextId++;
-      const frame = encodeFrame({ id, recipe, device, request });
+      const frame = encodeFrame({
+        id, recipe, device, request,
+        ...(priority === 'batch' ? { online: false } : {}),
+        ...(paired === true ? { paired } : {}),
+        ...(authorisation === undefined ? {} : { authorisation }),
+      });
       const timer = setTimeout(() => {
         this.#pending.delete(id);
         reject(new AppError('HSM_TIMEOUT', { device: device || 'supervisor' }));
@@ -175,12 +233,12 @@ export class SupervisorHsm extends Hsm {
   }
 }
 
-function* chunks<I>(items: readonly I[], sizeOf: (item: I) => number): Generator<I[]> {
+function* chunks<I>(items: readonly I[], most: number, sizeOf: (item: I) => number): Generator<I[]> {
   let chunk: I[] = [];
   let bytes = 0;
   for (const item of items) {
-    const size = sizeOf(item) + BYTES_PER_ITEM;
-    if (chunk.length > 0 && (chunk.length === BATCH_MOST || bytes + size > BATCH_BYTES_MOST)) {
+    const size = sizeOf(item);
+    if (chunk.length > 0 && (chunk.length === most || bytes + size > BATCH_BYTES_MOST)) {
       yield chunk;
       chunk = [];
       bytes = 0;
@@ -189,6 +247,23 @@ function* chunks<I>(items: readonly I[], sizeOf: (item: I) => number): Generator
     bytes += size;
   }
   if (chunk.length > 0) yield chunk;
+}
+
+/** A ticket that is over is asked for anew. */
+const RENEWABLE: ReadonlySet<ErrorCode> = new Set(['TICKET_SPENT', 'TICKET_EXPIRED', 'TICKET_INVALID']);
+
+/** What the supervisor says that it lacks, with what will be done in the words that approvers read. */
+function needOf(recipe: RecipeName, request: object, refusal: AppError): AuthorisationNeed {
+  const { details } = refusal;
+  const devices = (details['devices'] as readonly string[]).map((each) => ({ device: each.slice(0, each.indexOf(' ')), tokenSerial: each.slice(each.indexOf(' ') + 1) }));
+  return {
+    ...describeRequest(recipe, request),
+    kind: refusal.code === 'TICKET_REQUIRED' ? 'ticket' : 'approvals',
+    recipe,
+    rule: String(details['rule']),
+    policyVersion: Number(details['policyVersion']),
+    devices,
+  };
 }
 
 function isErrorCode(code: string): code is ErrorCode {

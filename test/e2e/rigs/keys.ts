@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type KeyObject, SupervisorHsm } from '#libs/hsm';
+import { AskingAuthoriser, type KeyObject, SupervisorHsm } from '#libs/hsm';
 import type { Rig } from '../../../apps/cli/src/demo/context.js';
 import { rewrite } from './spoil.js';
 
@@ -9,7 +9,10 @@ const CLASSES = { 'psam-control': 'psamControlRoot', 'psam-maintenance': 'psamMa
 export const rig: Rig = {
   async afterKeys(demo) {
     rewrite(demo.vectors('diversification.json'), (text) => text.replace(/("expected": "[0-9A-F]*)([0-9A-F])"/g, (_all, head: string, last: string) => `${head}${last === '0' ? '1' : '0'}"`));
-    const hsm = new SupervisorHsm(join(demo.state.home, 'run', 'hsm', 'service.sock'));
+    // Also a rig needs approvals: nothing else gets a sealed root destroyed.
+    const terms = { client: 'service', ticketCount: 1, ticketHours: 1, requestMinutes: 5 };
+    const authoriser = new AskingAuthoriser(terms, (subject) => demo.quorum.approve(subject));
+    const hsm = new SupervisorHsm(join(demo.state.home, 'run', 'hsm', 'service.sock'), { authoriser });
     const keys = await demo.client.call<{ keyId: string; label: string }[]>('keys.list');
     for (const [name, keyClass] of Object.entries(CLASSES) as [keyof typeof CLASSES, (typeof CLASSES)[keyof typeof CLASSES]][]) {
       const label = `demo${demo.series}/${name}`;

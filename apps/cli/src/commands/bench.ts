@@ -6,13 +6,23 @@ import { type Invocation, parseArguments } from '../command.js';
 import { withTestServer } from '../test-server.js';
 
 /** Programs of test/load that measure; each prints one JSON object a figure and exits non-zero when a goal is missed. */
-const BENCHES: Readonly<Record<string, string>> = { verify: 'bench-verify.js' };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  verify: { program: 'bench-verify.js', needsDatabase: true, minutes: 1 },
+  hsm: { program: 'bench-hsm.js', needsDatabase: false, minutes: 3 },
+};
+
+interface Bench {
+  readonly program: string;
+  readonly needsDatabase: boolean;
+  readonly minutes: number;
+}
 
 interface Figure {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
   readonly reference: number;
+  /** Null: the value itself must not be above the goal. */
   readonly ratio: number | null;
   readonly goal: number;
   readonly ok: boolean;
@@ -22,17 +32,20 @@ interface Figure {
 export async function run({ args, checkout, state, terminal }: Invocation): Promise<number> {
   const { values, positionals } = parseArguments({ args: [...args], options: { json: { type: 'boolean', default: false } }, allowPositionals: true });
   const [name = '', ...rest] = positionals;
-  const program = Object.hasOwn(BENCHES, name) && rest.length === 0 ? BENCHES[name] : undefined;
-  if (program === undefined) throw new AppError('COMMAND_INVALID', { reason: `bench ${positionals.join(' ')}: ${Object.keys(BENCHES).join(', ')}` });
-  terminal.warn('测量中，约一分钟', 'measuring, about a minute');
-  return withTestServer(state, checkout, (url) => measure(join(checkout, 'dist', 'test', 'load', program), url, (line) => terminal.line(values.json ? line : shown(line))));
+  const bench = Object.hasOwn(BENCHES, name) && rest.length === 0 ? BENCHES[name] : undefined;
+  if (bench === undefined) throw new AppError('COMMAND_INVALID', { reason: `bench ${positionals.join(' ')}: ${Object.keys(BENCHES).join(', ')}` });
+  const { program, needsDatabase, minutes } = bench;
+  terminal.warn(`测量中，约 ${minutes} 分钟`, `measuring, about ${minutes} min`);
+  const run = (environment: Record<string, string>): Promise<number> =>
+    measure(join(checkout, 'dist', 'test', 'load', program), environment, (line) => terminal.line(values.json ? line : shown(line)));
+  return needsDatabase ? withTestServer(state, checkout, (url) => run({ HUFU_TEST_DATABASE_URL: url })) : run({});
 }
 
 /** Runs the program to its end and hands on its lines; its exit code is the bench's. */
-function measure(program: string, databaseUrl: string, onLine: (line: string) => void): Promise<number> {
+function measure(program: string, environment: Record<string, string>, onLine: (line: string) => void): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program], {
-      env: childEnvironment({ HUFU_TEST_DATABASE_URL: databaseUrl }),
+      env: childEnvironment(environment),
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     let text = '';
@@ -48,6 +61,11 @@ function measure(program: string, databaseUrl: string, onLine: (line: string) =>
 
 function shown(line: string): string {
   const { name, value, unit, reference, ratio, goal, ok } = JSON.parse(line) as Figure;
-  const quotient = ratio === null ? '' : `  ×${ratio.toFixed(2)} (goal ${goal})`;
-  return `${ok ? '✓' : '✗'} ${name}  ${Math.round(value)} ${unit}, reference ${Math.round(reference)}${quotient}`;
+  const mark = ok ? '✓' : '✗';
+  if (ratio === null) return `${mark} ${name}  ${short(value)} ${unit} (≤ ${goal})${reference === 0 ? '' : `, reference ${short(reference)}`}`;
+  return `${mark} ${name}  ${short(value)} ${unit}, reference ${short(reference)}  ×${ratio.toFixed(2)} (goal ${goal})`;
+}
+
+function short(value: number): string {
+  return value >= 100 ? String(Math.round(value)) : String(Math.round(value * 100) / 100);
 }

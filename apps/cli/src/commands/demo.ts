@@ -5,6 +5,8 @@ import { writeFileAtomic } from '#libs/platform';
 import { AppError } from '#libs/platform/domain';
 import { type Invocation, parseArguments, wholeNumber } from '../command.js';
 import { CommandClient } from '../command-client.js';
+import type { RehearsalQuorum } from '../approver/rehearsal-quorum.js';
+import { approvalStep, releasedIds } from '../demo/approval-step.js';
 import { certificateStep } from '../demo/certificate-step.js';
 import { Checks, holds } from '../demo/check.js';
 import { closingStep } from '../demo/closing-step.js';
@@ -39,6 +41,7 @@ export async function run({ args, checkout, state, terminal }: Invocation): Prom
   const records = wholeNumber('records', values.records, 1_000, 100_000_000);
   const rig = await loadRig(values.rig);
   const started = performance.now();
+  const releasedBefore = values.clean ? new Set<string>() : releasedIds(state);
   const product = await Product.start({ state, checkout, terminal, httpPort: 0, clean: values.clean, requireDevices: true });
   // A run that stops half-way must not leave the rows of the one before as its own.
   rmSync(join(state.home, 'demo.json'), { force: true });
@@ -57,6 +60,8 @@ export async function run({ args, checkout, state, terminal }: Invocation): Prom
       state, work, checkout, cardFolder, series, seed, records, client, checks, rig,
       httpUrl: product.httpUrl,
       worker: { nodeFlags: product.workerFlags },
+      quorum: product.quorum as RehearsalQuorum,
+      releasedBefore,
       vectors: (name) => join(work, 'vectors', name),
       say: (zh, en) => terminal.say(zh, en),
       progress: (zh, en) => progressOn(terminal, zh, en),
@@ -85,7 +90,8 @@ async function steps(demo: Demo, memory: MemoryWatch): Promise<{ report: string;
   const day = await dayStep(demo, plan, certificates.reportSigner);
   title(5, '报告', 'the report');
   const report = await reportStep(demo, day, certificates);
-  title(6, '日志与进程', 'journal and processes');
+  title(6, '审批、日志与进程', 'approvals, journal and processes');
+  await approvalStep(demo, roots);
   const { peakMiB } = await closingStep(demo, day.truthFile, memory);
   return { report, peakMiB };
 }

@@ -1,3 +1,4 @@
+import type { RehearsalQuorum } from '../approver/rehearsal-quorum.js';
 import type { CommandClient } from '../command-client.js';
 import type { StateFolder } from '../state-folder.js';
 import type { Checks } from './check.js';
@@ -25,6 +26,10 @@ export interface Demo {
   readonly rig: Rig;
   readonly httpUrl: string;
   readonly worker: WorkerFence;
+  /** The rehearsal approvers of this run. */
+  readonly quorum: RehearsalQuorum;
+  /** Requests and tickets that the supervisor had released before this run. */
+  readonly releasedBefore: ReadonlySet<string>;
   /** A file of published vectors. */
   vectors(name: string): string;
   say(zh: string, en: string): void;
@@ -37,7 +42,7 @@ export interface WorkerFence {
 }
 
 /** Places between two steps where a rig may act. */
-export type RigPoint = 'afterKeys' | 'beforePsam' | 'afterPsam' | 'afterCertificates' | 'beforeClosing';
+export type RigPoint = 'afterKeys' | 'beforePsam' | 'afterPsam' | 'afterCertificates' | 'beforeApprovals' | 'afterApprovals' | 'beforeClosing';
 
 /**
  * For tests of the demo itself: a module whose functions run between the steps and spoil what lies there (a byte of a file,

@@ -44,7 +44,7 @@ export function pssMiB(pids: readonly number[]): number {
   return kib / 1024;
 }
 
-const PKCS11_MODULE = /(softhsm2|softokn3|pkcs11-spy)[^/]*\.so/;
+const PKCS11_MODULE = /(softhsm2|softokn3|hsm-sim|pkcs11-spy)[^/]*\.so/;
 
 /** Names of the programs in which a PKCS#11 module is mapped. */
 export function holdersOfPkcs11(pids: readonly number[]): string[] {

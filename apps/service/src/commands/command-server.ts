@@ -6,6 +6,7 @@ import { Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { z } from 'zod';
 import { AppError, isAppError, Logger, socketPath, zodReason } from '#libs/platform';
+import { APPROVAL_COMMANDS } from './approval-commands.js';
 import { COMMANDS } from './index.js';
 
 const Request = z.strictObject({ id: z.int(), command: z.string(), arguments: z.unknown() });
@@ -21,6 +22,9 @@ const LONGEST_LINE = 16 * 1024 * 1024;
 export class CommandServer {
   private server: Server | undefined;
   private readonly sockets = new Set<Socket>();
+  private opened!: () => void;
+  /** Until `open`, only what waits for approvers is answered; everything else waits. */
+  private readonly settled = new Promise<void>((resolve) => (this.opened = resolve));
 
   constructor(
     private readonly modules: ModuleRef,
@@ -42,6 +46,11 @@ export class CommandServer {
       process.umask(before);
     }
     chmodSync(path, 0o600);
+  }
+
+  /** Intents are settled: every command may run. */
+  open(): void {
+    this.opened();
   }
 
   async close(): Promise<void> {
@@ -68,6 +77,7 @@ export class CommandServer {
       const command = COMMANDS[request.command];
       if (command === undefined) throw new AppError('REQUEST_INVALID', { reason: `no command ${request.command}` });
       const args = parse(command.arguments, request.arguments);
+      if (!Object.hasOwn(APPROVAL_COMMANDS, request.command)) await this.settled;
       const result = await command.run({ get: (token) => this.modules.get(token, { strict: false }) }, args, (done, total) => send({ progress: { done, total } }));
       send({ result });
     } catch (error) {

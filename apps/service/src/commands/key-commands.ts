@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Hsm, KEY_CLASSES, type DiversificationClass } from '#libs/hsm';
+import { DEVICE_STEPS, Hsm, KEY_CLASSES, type DiversificationClass } from '#libs/hsm';
 import { checkJournal } from '#libs/journal';
 import { type KeyRecord, Keys } from '#libs/keys';
 import { Organisations, Institution, Terminal } from '#libs/organisations';
@@ -7,6 +7,7 @@ import { type JsonValue, toHex } from '#libs/platform';
 import { DataSource } from 'typeorm';
 import { command, type Command } from './command.js';
 import { hex, label } from './fields.js';
+import { hsmMetrics } from './hsm-metrics.js';
 
 const diversificationClass = z.enum(
   Object.entries(KEY_CLASSES).flatMap(([name, rule]) => (rule.kind === 'diversification' ? [name as DiversificationClass] : [])),
@@ -15,11 +16,18 @@ const device = z.string().min(1).max(64);
 
 export const KEY_COMMANDS: Readonly<Record<string, Command>> = {
   'hsm.devices': command(z.strictObject({}), async (app) => (await app.get(Hsm).devices()) as unknown as JsonValue),
+  'hsm.fleet': command(z.strictObject({}), async (app) => (await app.get(Hsm).fleet()) as unknown as JsonValue),
+  'hsm.metrics': command(z.strictObject({}), async (app) => hsmMetrics(await app.get(Hsm).fleet())),
+  'hsm.steps': command(z.strictObject({}), async () => DEVICE_STEPS as unknown as JsonValue),
+  'hsm.note': command(z.strictObject({ device, step: z.string().min(1).max(64).default('patrol'), by: z.string().min(1).max(64), note: z.string().max(1000) }), async (app, { device: name, ...entry }) => {
+    await app.get(Hsm).noteDevice(name, entry);
+    return null;
+  }),
   'hsm.knownAnswers': command(z.strictObject({ device }), async (app, args) => (await app.get(Hsm).knownAnswers(args.device)) as unknown as JsonValue),
   'hsm.inventory': command(z.strictObject({ device }), async (app, args) => (await app.get(Hsm).inventory(args.device)) as unknown as JsonValue),
   'keys.list': command(z.strictObject({}), async (app) => (await app.get(Keys).list()).map(shown)),
   'keys.generateRoot': command(
-    z.strictObject({ label, keyClass: diversificationClass, algorithm: z.enum(['3des2', 'aes128']), device }),
+    z.strictObject({ label, keyClass: diversificationClass, algorithm: z.enum(['3des2', 'aes128', 'sm4']), device }),
     async (app, args) => shown(await app.get(Keys).generateRoot(args)),
   ),
   'keys.enterTestTransportKey': command(z.strictObject({ label, device }), async (app, args) =>

@@ -1,20 +1,22 @@
-import { writeFileAtomic } from '#libs/platform';
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { AppError, isAppError } from '#libs/platform/domain';
-import { vendorProfile } from '../domain/profiles.js';
-import { pkcs11Error, pkcs11ErrorDetails } from '../domain/pkcs11-errors.js';
+import { isFatal, pkcs11ErrorDetails } from '../domain/pkcs11-errors.js';
 import type { AgentOrder, AgentReport } from '../ipc.js';
 import { harden } from './harden.js';
-import { initialiseToken } from './initialise.js';
-import { openToken, PinRefused, TokenMissing } from './open-token.js';
+import { KeyDirectory } from './key-directory.js';
+import { type OpenedToken, openToken, PinRefused, TokenMissing } from './open-token.js';
+import { Probe } from './probe.js';
 import { RecipeRunner } from './run-recipe.js';
 import { ckrOf } from './token.js';
+
+type Order<K extends AgentOrder['kind']> = Extract<AgentOrder, { kind: K }>;
 
 /** Mechanisms that a module lacks are named as such: the operator picks another device. */
 const NO_MECHANISM = 'CKR_MECHANISM_INVALID';
 
 /**
  * One process per device, and the only kind that loads a PKCS#11 module. It takes its orders over IPC and ends when the
- * channel closes, when the kernel says that the supervisor is dead, or when its session can no longer be trusted.
+ * channel closes, when the kernel says that the supervisor is dead, or when its login can no longer be trusted.
  */
 export async function runAgent(): Promise<void> {
   harden({ undumpable: false, dieWithParent: true });
@@ -28,70 +30,112 @@ export async function runAgent(): Promise<void> {
 
 class Agent {
   #runner: RecipeRunner | undefined;
+  #probe: Probe | undefined;
   #device = '';
+  #running = 0;
 
   obey(order: AgentOrder): void {
-    if (order.kind === 'run') this.#run(order);
-    else if (order.kind === 'start') this.#start(order);
-    else this.#initialise(order);
+    switch (order.kind) {
+      case 'run':
+        void this.#run(order);
+        return;
+      case 'ping':
+        return this.#ping(order);
+      case 'start':
+        return this.#start(order);
+      case 'initialise':
+        void this.#initialise(order);
+        return;
+    }
   }
 
-  #start(order: Extract<AgentOrder, { kind: 'start' }>): void {
-    const { place } = order;
+  #start(order: Order<'start'>): void {
+    const { place, profile } = order;
     this.#device = place.device;
     try {
-      harden({ undumpable: !vendorProfile(place.profile).simulator, dieWithParent: false });
-      const { token, serial, label } = openToken(place, order.pin);
-      this.#runner = new RecipeRunner(token, order.testKeys);
-      report({ kind: 'up', tokenSerial: serial, tokenLabel: label });
+      harden({ undumpable: !profile.simulator, dieWithParent: false });
+      this.#open(openToken(place, profile, order.pin), order);
     } catch (error) {
-      if (error instanceof PinRefused) {
-        // On disk before anybody hears of it: a crash here must not lead to a second try.
-        writeFileAtomic(order.latchFile, `${JSON.stringify({ device: place.device, ckr: error.message, at: new Date().toISOString() })}\n`);
-      }
-      reportAndEnd({ kind: stateOf(error), reason: (error as Error).message });
+      // On disk before anybody hears of it: a crash here must not lead to a second try.
+      if (error instanceof PinRefused) latch(order.latchFile, { device: place.device, ckr: error.message, at: new Date().toISOString() });
+      reportAndEnd({ kind: stateOf(error), reason: reasonOf(error) });
     } finally {
       order.pin.fill(0);
     }
   }
 
-  #initialise(order: Extract<AgentOrder, { kind: 'initialise' }>): void {
+  #open({ token, executor, description }: OpenedToken, order: Order<'start'>): void {
+    const recorded = new Map(Object.entries(order.fingerprints));
+    const directory = new KeyDirectory(token, executor, recorded, (keyId, value, keyClass) => report({ kind: 'fingerprint', keyId, value, keyClass }));
+    this.#runner = new RecipeRunner({ token, executor, directory }, order.testKeys);
+    this.#probe = new Probe(executor, (ckr) => reportAndEnd({ kind: 'gone', ckr }));
+    // One login in the life of an agent: the supervisor counts the lives.
+    report({ kind: 'up', token: description, sessions: executor.counts().sessions, loginEpoch: 1 });
+  }
+
+  /** Graphene is for making tokens: an agent that serves does without it, and starts in half the time. */
+  async #initialise(order: Order<'initialise'>): Promise<void> {
     try {
-      initialiseToken(order.place, order.label, order.soPin, order.pin);
+      const { initialiseToken } = await import('./initialise.js');
+      initialiseToken(order.place, order.profile, order.label, order.soPin, order.pin);
       reportAndEnd({ kind: 'initialised' });
     } catch (error) {
-      reportAndEnd({ kind: 'failed', reason: (error as Error).message });
+      reportAndEnd({ kind: 'failed', reason: reasonOf(error) });
     } finally {
       order.pin.fill(0);
       order.soPin.fill(0);
     }
   }
 
-  #run(order: Extract<AgentOrder, { kind: 'run' }>): void {
+  #ping({ seq }: Order<'ping'>): void {
+    report({ kind: 'pong', seq, ...(this.#probe?.figures() ?? { oldestCallMs: 0, sessionsOpen: 0, errors: {} }) });
+    if (this.#running === 0) this.#probe?.ask();
+  }
+
+  async #run(order: Order<'run'>): Promise<void> {
+    this.#running++;
     try {
       if (this.#runner === undefined) throw new AppError('HSM_DEVICE_DOWN', { device: this.#device, reason: 'not logged in' });
-      report({ kind: 'done', id: order.id, result: this.#runner.run(order.recipe, order.request, order.classes) });
+      report({ kind: 'done', id: order.id, result: await this.#runner.run(order.recipe, order.request, order.classes, order.online) });
     } catch (error) {
-      const shown = this.#shown(error, order.recipe);
-      const refusal = { kind: 'refused', id: order.id, code: shown.code, details: shown.details } as const;
+      const { code, details } = this.#shown(error, order.recipe);
       const ckr = ckrOf(error);
-      if (ckr !== undefined && pkcs11Error(ckr).fatal) reportAndEnd(refusal);
-      else report(refusal);
+      const fatal = ckr !== undefined && isFatal(ckr);
+      (fatal ? reportAndEnd : report)({ kind: 'refused', id: order.id, code, details, ckr, fatal });
+    } finally {
+      this.#running--;
     }
   }
 
   #shown(error: unknown, recipe: string): AppError {
     if (isAppError(error)) return error;
+    const device = this.#device;
     const ckr = ckrOf(error);
-    if (ckr === NO_MECHANISM) return new AppError('HSM_CAPABILITY_MISSING', { device: this.#device, recipe });
-    if (ckr !== undefined) return new AppError('HSM_ERROR', pkcs11ErrorDetails(this.#device, ckr));
-    return new AppError('INTERNAL', { requestId: `${this.#device}/${recipe}: ${(error as Error).message}` });
+    if (ckr === NO_MECHANISM) return new AppError('HSM_CAPABILITY_MISSING', { device, recipe });
+    if (ckr !== undefined) return new AppError('HSM_ERROR', pkcs11ErrorDetails(device, ckr));
+    const { ckr: number, call } = error as { ckr?: unknown; call?: unknown };
+    if (number === 0) return new AppError('HSM_ANSWER_WRONG', { device, what: `${String(call)}: length` });
+    return new AppError('INTERNAL', { requestId: `${device}/${recipe}: ${(error as Error).message}` });
   }
 }
 
 function stateOf(error: unknown): 'missing' | 'pinLatched' | 'failed' {
   if (error instanceof PinRefused) return 'pinLatched';
   return error instanceof TokenMissing ? 'missing' : 'failed';
+}
+
+function reasonOf(error: unknown): string {
+  const ckr = ckrOf(error);
+  const { message } = error as Error;
+  return ckr === undefined || message.includes(ckr) ? message : `${message}: ${ckr}`;
+}
+
+/** A file that stands counts, whatever is in it; the folder is the supervisor's own. */
+function latch(file: string, content: object): void {
+  const descriptor = openSync(file, 'w', 0o600);
+  writeSync(descriptor, `${JSON.stringify(content)}\n`);
+  fsyncSync(descriptor);
+  closeSync(descriptor);
 }
 
 function report(message: AgentReport): void {

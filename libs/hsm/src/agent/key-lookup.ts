@@ -1,10 +1,12 @@
 import pkcs11js, { type Handle } from 'pkcs11js';
 import { AppError, fromHex } from '#libs/platform/domain';
 import { classOfLabel } from '../domain/class-rules.js';
+import { SYMMETRIC_ALGORITHMS, type SymmetricAlgorithm } from '../domain/algorithms.js';
 import { KEY_CLASSES, type KeyClass } from '../domain/key-class.js';
-import type { KeyId, SymmetricAlgorithm } from '../hsm.js';
-import { SYMMETRIC, USAGES } from './templates.js';
-import type { AttributeName, Token } from './token.js';
+import { numberOf, SYMMETRIC_NAMES } from '../domain/mechanisms.js';
+import type { KeyId } from '../hsm.js';
+import { USAGES } from './templates.js';
+import { type AttributeName, ckrOf, type Token } from './token.js';
 
 /** The classes that the calling client may touch with the recipe that runs, and the recipe's name for messages. */
 export interface Grant {
@@ -33,7 +35,7 @@ export function findRoot(token: Token, keyId: KeyId, grant: Grant): FoundRoot {
   const key = findOne(token, keyId, pkcs11js.CKO_SECRET_KEY, grant);
   requireUsages(token, key, 'diversification', 'CKA_DERIVE', grant);
   const keyType = token.number(key.handle, 'CKA_KEY_TYPE');
-  const algorithm = (Object.keys(SYMMETRIC) as SymmetricAlgorithm[]).find((name) => SYMMETRIC[name].keyType === keyType);
+  const algorithm = SYMMETRIC_ALGORITHMS.find((name) => numberOf(token.profile, SYMMETRIC_NAMES[name].keyType) === keyType);
   if (algorithm === undefined) throw mismatch(key, grant);
   return { ...key, algorithm };
 }
@@ -76,9 +78,20 @@ function findOne(token: Token, keyId: KeyId, objectClass: number, grant: Grant):
 
 function requireUsages(token: Token, key: FoundKey, kind: 'diversification' | 'signing', only: AttributeName, grant: Grant): void {
   if (KEY_CLASSES[key.keyClass].kind !== kind) throw mismatch(key, grant);
-  const usages: readonly AttributeName[] = USAGES;
-  if (!token.flag(key.handle, 'CKA_SENSITIVE')) throw mismatch(key, grant);
-  if (usages.some((usage) => token.flag(key.handle, usage) !== (usage === only))) throw mismatch(key, grant);
+  const wanted: readonly AttributeName[] = ['CKA_SENSITIVE', only];
+  const flags = flagsOf(token, key.handle, ['CKA_SENSITIVE', ...USAGES]);
+  if (flags.some(([name, on]) => on !== wanted.includes(name))) throw mismatch(key, grant);
+}
+
+/** In one call where the object has them all, which every call of a slow device pays for; one by one where it has not. */
+function flagsOf(token: Token, object: Handle, names: readonly AttributeName[]): [AttributeName, boolean][] {
+  try {
+    const values = token.all(object, names);
+    return names.map((name, i) => [name, values[i]?.[0] === 1]);
+  } catch (error) {
+    if (ckrOf(error) !== 'CKR_ATTRIBUTE_TYPE_INVALID') throw error;
+    return names.map((name) => [name, token.flag(object, name)]);
+  }
 }
 
 function mismatch(key: FoundKey, grant: Grant): AppError {

@@ -6,23 +6,26 @@ import type { RecipeRequest } from '../domain/recipes.js';
 import type { KeyObject } from '../hsm.js';
 import { findAll, findRoot, type Grant, requireGranted, requireUnusedId } from './key-lookup.js';
 import { readPublicKey } from './public-keys.js';
-import { rootTemplate, SIGNING, signingTemplates, SYMMETRIC, USAGES } from './templates.js';
+import { SIGNING_NAMES } from '../domain/mechanisms.js';
+import { generation, requireNumber, rootTemplate, signingTemplates, USAGES } from './templates.js';
 import type { Token } from './token.js';
 
 /** Throws KEY_ID_TAKEN; HSM_ANSWER_WRONG when the module did not keep to the template (the key is destroyed then). */
 export function generateKey(token: Token, request: RecipeRequest<'generateKey'>, grant: Grant): void {
   requireGranted(request.keyId, request.keyClass, grant);
+  token.capabilities.requireRoot(request.algorithm);
   requireUnusedId(token, request.keyId);
-  const { generate, length } = SYMMETRIC[request.algorithm];
-  const handle = token.generateKey(generate, { ...rootTemplate(request, request.algorithm), ...length });
+  const { mechanism, length } = generation(token.profile, request.algorithm);
+  const handle = token.generateKey(mechanism, { ...rootTemplate(token.profile, request, request.algorithm), ...length });
   confirmRoot(token, handle, request.keyId, grant);
 }
 
 export function generateKeyPair(token: Token, request: RecipeRequest<'generateKeyPair'>, grant: Grant): { publicKey: Uint8Array } {
   requireGranted(request.keyId, request.keyClass, grant);
+  token.capabilities.requireSigning('generateKeyPair', request.algorithm);
   requireUnusedId(token, request.keyId);
-  const { publicKey, privateKey } = signingTemplates(request, request.algorithm);
-  const pair = token.generateKeyPair(SIGNING[request.algorithm].generate, publicKey, privateKey);
+  const { publicKey, privateKey } = signingTemplates(token.profile, request, request.algorithm);
+  const pair = token.generateKeyPair(requireNumber(token.profile, SIGNING_NAMES[request.algorithm].generate), publicKey, privateKey);
   if (token.flag(pair.privateKey, 'CKA_EXTRACTABLE') || !token.flag(pair.privateKey, 'CKA_SENSITIVE')) {
     token.destroy(pair.privateKey);
     token.destroy(pair.publicKey);
@@ -37,7 +40,7 @@ export function importTestTransportKey(token: Token, request: RecipeRequest<'imp
   requireGranted(request.keyId, 'psamTransportRoot', grant);
   requireUnusedId(token, request.keyId);
   const handle = token.create({
-    ...rootTemplate({ ...request, keyClass: 'psamTransportRoot' }, '3des2'),
+    ...rootTemplate(token.profile, { ...request, keyClass: 'psamTransportRoot' }, '3des2'),
     CKA_VALUE: fromHex(TEST_TRANSPORT_KEY),
     CKA_EXTRACTABLE: false,
   });

@@ -1,91 +1,81 @@
-import pkcs11js, { type Handle } from 'pkcs11js';
-import { concatBytes, fromHex, toHex } from '#libs/platform/domain';
+import type { Handle } from 'pkcs11js';
+import { AppError, concatBytes, fromHex, toHex } from '#libs/platform/domain';
+import { SYMMETRIC_ALGORITHMS, type SymmetricAlgorithm } from '../domain/algorithms.js';
+import { type ItemFields, packBatch } from '../domain/batch.js';
+import type { Capabilities } from '../domain/capabilities.js';
 import { KNOWN_ANSWERS, type KnownAnswerVector } from '../domain/known-answers.js';
-import type { KnownAnswer, SymmetricAlgorithm } from '../hsm.js';
-import { authentication, commandMac, protectKey, purchaseMac } from './card-recipes.js';
-import { checkValue, fingerprint } from './check-values.js';
-import { diversificationInput } from '../domain/factors.js';
-import { type DerivingKey, encryptData } from './diversifier.js';
-import { KEY_BYTES, SESSION_KEYS } from './templates.js';
-import { type Attributes, type Temporaries, type Token, withTemporaries } from './token.js';
+import type { KnownAnswer } from '../hsm.js';
+import type { BatchWork } from './batch-run.js';
+import { KEY_BYTES, testKeyTemplate } from './templates.js';
+import { withTemporaries } from './token.js';
 
-/** Runs every published vector that the module can do; each imports its test key, computes inside, destroys it. */
-export function knownAnswers(token: Token): KnownAnswer[] {
-  return KNOWN_ANSWERS.filter((vector) => supported(token, vector)).map((vector) => ({
-    name: vector.name,
-    expected: vector.expected,
-    actual: toHex(withTemporaries(token, (temporaries) => new Run(token, temporaries).answer(vector))),
-  }));
+/**
+ * Runs every published vector that the module offers: its test keys are imported as session objects, the executor computes
+ * with them as with any others, and they are destroyed. Throws HSM_REFUSED where test keys are not allowed.
+ */
+export async function knownAnswers(work: BatchWork, testKeys: boolean, online: boolean): Promise<KnownAnswer[]> {
+  if (!testKeys) throw new AppError('HSM_REFUSED', { reason: `test keys in ${work.token.device}` });
+  const answers: KnownAnswer[] = [];
+  for (const vector of KNOWN_ANSWERS) {
+    if (!offered(work.token.capabilities, vector)) continue;
+    answers.push({ name: vector.name, expected: vector.expected, actual: await computed(work, vector, online) });
+  }
+  return answers;
 }
 
-function supported(token: Token, vector: KnownAnswerVector): boolean {
-  if (vector.recipe === 'protectForCard') return token.profile.capabilities.protectForCard;
-  return vector.recipe !== 'checkValue' || vector.method !== 'cmac5' || token.profile.capabilities.cmac5;
+function offered(capabilities: Capabilities, vector: KnownAnswerVector): boolean {
+  return vector.recipe === 'checkValues' ? capabilities.offersMethod(vector.method, vector.algorithm) : capabilities.offers(vector.recipe, vector.algorithm);
 }
 
-class Run {
-  constructor(
-    private readonly token: Token,
-    private readonly temporaries: Temporaries,
-  ) {}
-
-  answer(vector: KnownAnswerVector): Uint8Array {
-    switch (vector.recipe) {
-      case 'checkValue':
-        return checkValue(this.token, this.path(vector.root, vector.factors, vector.algorithm), vector.method);
-      case 'fingerprint':
-        return fingerprint(this.token, this.deriving(vector.root, vector.algorithm));
-      case 'purchaseMac': {
-        const input = { sessionInput: fromHex(vector.sessionInput), data: fromHex(vector.data) };
-        return purchaseMac(this.token, this.temporaries, this.deriving(vector.root, '3des2'), input);
-      }
-      case 'authenticateToCard':
-        return authentication(this.token, this.encrypting(fromHex(vector.controlKey)), fromHex(vector.challenge));
-      case 'commandMac': {
-        const item = { command: fromHex(vector.command), data: fromHex(vector.data), challenge: fromHex(vector.challenge) };
-        return commandMac(this.token, this.macKey(fromHex(vector.controlKey)), item);
-      }
-      case 'protectForCard':
-        return this.protectedKey(vector);
-    }
-  }
-
-  private protectedKey(vector: Extract<KnownAnswerVector, { recipe: 'protectForCard' }>): Uint8Array {
-    const controlKey = fromHex(vector.controlKey);
-    const above = this.path(vector.root, vector.factors.slice(0, -1), '3des2');
-    const key = this.child(above, vector.factors.at(-1) as string, SESSION_KEYS.loading(KEY_BYTES, false));
-    const item = { header: fromHex(vector.header), command: fromHex(vector.command), challenge: fromHex(vector.challenge) };
-    const wrapping = this.keep(controlKey, SESSION_KEYS.wrapping());
-    const { cipher, mac } = protectKey(this.token, this.temporaries, item, key, { wrapping, ...this.macKey(controlKey) });
-    return concatBytes(cipher, mac);
-  }
-
-  private macKey(value: Uint8Array): { whole: Handle; leftTwin: Handle } {
-    const left = value.subarray(0, KEY_BYTES / 2);
-    return { whole: this.encrypting(value), leftTwin: this.encrypting(concatBytes(left, left)) };
-  }
-
-  private path(root: string, factors: readonly string[], algorithm: SymmetricAlgorithm): DerivingKey {
-    return factors.reduce<DerivingKey>(
-      (key, factor) => ({ handle: this.child(key, factor, SESSION_KEYS.diversifying(algorithm)), algorithm }),
-      this.deriving(root, algorithm),
+async function computed({ token, executor }: BatchWork, vector: KnownAnswerVector, online: boolean): Promise<string> {
+  return withTemporaries(token, async (temporaries) => {
+    const create = (usage: 'CKA_DERIVE' | 'CKA_ENCRYPT' | 'CKA_WRAP', value: Uint8Array): Handle =>
+      temporaries.keep(token.create(testKeyTemplate(token.profile, vector.algorithm, usage, value)));
+    const keys = [
+      ...(vector.root === undefined ? [] : [create('CKA_DERIVE', fromHex(vector.root))]),
+      ...(vector.cardKey === undefined ? [] : readyCardKey(vector.algorithm, fromHex(vector.cardKey), create)),
+    ];
+    const algorithm = SYMMETRIC_ALGORITHMS.indexOf(vector.algorithm);
+    const answer = await executor.run(
+      packBatch(vector.recipe, [itemOf(vector)]),
+      BigUint64Array.from(keys, (key) => key.readBigUInt64LE(0)),
+      Uint8Array.from(keys, () => algorithm),
+      online,
     );
-  }
+    return toHex(answer.subarray(1));
+  });
+}
 
-  private child(key: DerivingKey, factor: string, attributes: Attributes): Handle {
-    return encryptData(this.token, this.temporaries, key, diversificationInput(fromHex(factor)), attributes);
-  }
+/**
+ * A card key that vectors give as it is, in the three uses of the executor's recipes: wrapping, encrypting, and its left
+ * half twice. In a batch it is a path without factors, which the class rules refuse to every client.
+ */
+function readyCardKey(algorithm: SymmetricAlgorithm, value: Uint8Array, create: (usage: 'CKA_ENCRYPT' | 'CKA_WRAP', value: Uint8Array) => Handle): Handle[] {
+  const left = value.subarray(0, KEY_BYTES / 2);
+  const twin = algorithm === '3des2' ? [create('CKA_ENCRYPT', concatBytes(left, left))] : [];
+  return [create('CKA_WRAP', value), create('CKA_ENCRYPT', value), ...twin];
+}
 
-  private deriving(value: string, algorithm: SymmetricAlgorithm): DerivingKey {
-    return { handle: this.keep(fromHex(value), SESSION_KEYS.diversifying(algorithm)), algorithm };
-  }
+const ROOT_ID = '0'.repeat(32);
+const CARD_KEY_ID = 'F'.repeat(32);
 
-  private encrypting(value: Uint8Array): Handle {
-    return this.keep(value, SESSION_KEYS.encrypting());
-  }
-
-  /** C_CreateObject takes the length from the value; a CKA_VALUE_LEN beside it is an inconsistent template. */
-  private keep(value: Uint8Array, { CKA_VALUE_LEN: _, ...attributes }: Attributes): Handle {
-    return this.temporaries.keep(this.token.create({ ...attributes, CKA_CLASS: pkcs11js.CKO_SECRET_KEY, CKA_VALUE: value }));
+function itemOf(vector: KnownAnswerVector): ItemFields {
+  const path = { keyId: ROOT_ID, factors: ('factors' in vector ? vector.factors : []).map(fromHex) };
+  const cardKey = { keyId: CARD_KEY_ID, factors: [] };
+  switch (vector.recipe) {
+    case 'checkValues':
+      return { key: path, method: vector.method };
+    case 'fingerprints':
+      return { key: path };
+    case 'protectForCard':
+      return { key: path, controlKey: cardKey, header: fromHex(vector.header), command: fromHex(vector.command), challenge: fromHex(vector.challenge) };
+    case 'commandMacs':
+      return { key: cardKey, command: fromHex(vector.command), data: fromHex(vector.data), challenge: fromHex(vector.challenge) };
+    case 'authenticateToCard':
+      return { key: cardKey, challenge: fromHex(vector.challenge) };
+    case 'purchaseMacs':
+      return { key: path, sessionInput: fromHex(vector.sessionInput), data: fromHex(vector.data), ...(vector.sm4Session === undefined ? {} : { sm4Session: vector.sm4Session }) };
+    case 'tacs':
+      return { key: path, data: fromHex(vector.data) };
   }
 }

@@ -1,28 +1,32 @@
-import graphene from 'graphene-pk11';
-import pkcs11js from 'pkcs11js';
-import { vendorProfile } from '../domain/profiles.js';
+import pkcs11js, { type Handle } from 'pkcs11js';
+import { SYMMETRIC_ALGORITHMS } from '../domain/algorithms.js';
+import { Capabilities } from '../domain/capabilities.js';
+import { numberOf, SYMMETRIC_NAMES } from '../domain/mechanisms.js';
 import { PIN_REFUSALS } from '../domain/pkcs11-errors.js';
-import type { TokenPlace } from '../ipc.js';
-import { ckrOf, Token } from './token.js';
+import type { VendorProfile } from '../domain/vendor-profile.js';
+import type { TokenDescription, TokenPlace } from '../ipc.js';
+import type { Executor } from './executor.js';
+import { native } from './native.js';
+import { ckrOf, handleNumber, Token } from './token.js';
+
+const CKF_USER_PIN_INITIALIZED = 0x8;
+/** CK_UNAVAILABLE_INFORMATION as pkcs11js shows it, and CK_EFFECTIVELY_INFINITE: the token says no number. */
+const noLimit = (count: number): boolean => count <= 0 || count >= 0x7fffffff;
+/** A number that no module has: the algorithm is refused before it is used. */
+const NONE = 0xffffffff;
 
 export class TokenMissing extends Error {}
 /** The token refused the PIN. Nobody tries it again until an operator has looked. */
 export class PinRefused extends Error {}
 
-export interface OpenedModule {
-  readonly lib: pkcs11js.PKCS11;
-  readonly module: graphene.Module;
-}
-
-/** Throws TokenMissing when the module cannot be loaded or initialised: without it there is no token. */
-export function openModule(place: TokenPlace): OpenedModule {
+/** Loads and initialises. Throws TokenMissing when that fails: without the module there is no token. */
+export function openModule(place: TokenPlace): pkcs11js.PKCS11 {
   try {
     const lib = new pkcs11js.PKCS11();
     lib.load(place.module);
-    const module = new graphene.Module(lib);
     const locking = { flags: pkcs11js.CKF_OS_LOCKING_OK };
-    module.initialize(place.libraryParameters === '' ? locking : { ...locking, libraryParameters: place.libraryParameters });
-    return { lib, module };
+    lib.C_Initialize(place.libraryParameters === '' ? locking : { ...locking, libraryParameters: place.libraryParameters });
+    return lib;
   } catch (error) {
     throw new TokenMissing(`${place.module}: ${(error as Error).message}`);
   }
@@ -30,44 +34,76 @@ export function openModule(place: TokenPlace): OpenedModule {
 
 export interface OpenedToken {
   readonly token: Token;
-  readonly serial: string;
-  readonly label: string;
+  readonly executor: Executor;
+  readonly description: TokenDescription;
 }
 
-/** Finds the token and logs in once. Throws TokenMissing, PinRefused. */
-export function openToken(place: TokenPlace, pin: Uint8Array): OpenedToken {
-  const { lib, module } = openModule(place);
-  const slot = findSlot(module, place);
-  const found = slot.getToken();
-  if ((found.flags & graphene.TokenFlag.USER_PIN_INITIALIZED) === 0) throw new TokenMissing('the token has no user PIN');
-  const session = slot.open(graphene.SessionFlag.SERIAL_SESSION | graphene.SessionFlag.RW_SESSION);
-  login(session, pin);
-  return { token: new Token(place.device, vendorProfile(place.profile), lib, session.handle), serial: found.serialNumber.trim(), label: found.label.trim() };
+/** Finds the token, logs in once, opens the executor's sessions. Throws TokenMissing, PinRefused, ExecutorError. */
+export function openToken(place: TokenPlace, profile: VendorProfile, pin: Uint8Array): OpenedToken {
+  const lib = openModule(place);
+  const { slot, info } = findSlot(lib, place);
+  if ((info.flags & CKF_USER_PIN_INITIALIZED) === 0) throw new TokenMissing('the token has no user PIN');
+  const session = lib.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION);
+  login(lib, session, pin);
+  const mechanisms = lib.C_GetMechanismList(slot).map((number) => number >>> 0).sort((a, b) => a - b);
+  const capabilities = new Capabilities(place.device, profile, mechanisms);
+  const token = new Token(place.device, profile, capabilities, lib, session);
+  const { major, minor } = info.firmwareVersion;
+  return {
+    token,
+    executor: native.open({ modulePath: place.module, slot: Number(handleNumber(slot)), sessions: sessionsFor(profile, info), ...executorNumbers(profile) }),
+    description: {
+      serial: info.serialNumber.trim(),
+      label: info.label.trim(),
+      manufacturer: info.manufacturerID.trim(),
+      model: info.model.trim(),
+      firmware: `${major}.${minor}`,
+      flags: info.flags,
+      mechanisms,
+      missing: capabilities.missing,
+    },
+  };
 }
 
-function findSlot(module: graphene.Module, place: TokenPlace): graphene.Slot {
-  const slots = [...collect(module.getSlots(true))].filter((slot, index) => {
-    const token = slot.getToken();
-    return (
+/** One of the token's sessions is the login's. */
+function sessionsFor(profile: VendorProfile, { maxSessionCount, maxRwSessionCount }: pkcs11js.TokenInfo): number {
+  const limits = [maxSessionCount, maxRwSessionCount].filter((count) => !noLimit(count)).map((count) => count - 1);
+  return Math.max(1, Math.min(profile.tuning.sessions, ...limits));
+}
+
+function executorNumbers(profile: VendorProfile): Pick<Parameters<typeof native.open>[0], 'algorithms' | 'xorHalves' | 'checkValueAttribute'> {
+  const number = (name: string): number => numberOf(profile, name) ?? NONE;
+  return {
+    algorithms: SYMMETRIC_ALGORITHMS.map((algorithm) => {
+      const { keyType, encryptData, ecb, cbc, blockBytes, valueLength } = SYMMETRIC_NAMES[algorithm];
+      return { keyType: number(keyType), encryptData: number(encryptData), ecb: number(ecb), cbc: number(cbc), blockBytes, valueLength };
+    }),
+    xorHalves: numberOf(profile, 'CKM_XOR_HALVES') ?? 0,
+    checkValueAttribute: profile.checkValue === 'attribute',
+  };
+}
+
+function findSlot(lib: pkcs11js.PKCS11, place: TokenPlace): { slot: Handle; info: pkcs11js.TokenInfo } {
+  const slots = slotsWithToken(lib).filter(
+    ({ info }, index) =>
       (place.slot === undefined || place.slot === index) &&
-      (place.label === undefined || token.label.trim() === place.label) &&
-      (place.serial === undefined || token.serialNumber.trim() === place.serial)
-    );
-  });
-  const [slot] = slots;
-  if (slot === undefined) throw new TokenMissing('no token with this label and serial number');
+      (place.label === undefined || info.label.trim() === place.label) &&
+      (place.serial === undefined || info.serialNumber.trim() === place.serial),
+  );
+  const [found] = slots;
+  if (found === undefined) throw new TokenMissing('no token with this label and serial number');
   if (slots.length > 1) throw new TokenMissing(`${slots.length} tokens with this label: give serial number or slot`);
-  return slot;
+  return found;
 }
 
-export function* collect(slots: graphene.SlotCollection): Generator<graphene.Slot> {
-  for (let i = 0; i < slots.length; i++) yield slots.items(i);
+function slotsWithToken(lib: pkcs11js.PKCS11): { slot: Handle; info: pkcs11js.TokenInfo }[] {
+  return lib.C_GetSlotList(true).map((slot) => ({ slot, info: lib.C_GetTokenInfo(slot) }));
 }
 
 /** pkcs11js takes the PIN as a string, which cannot be wiped; it lives for this call and until the next collection. */
-function login(session: graphene.Session, pin: Uint8Array): void {
+function login(lib: pkcs11js.PKCS11, session: Handle, pin: Uint8Array): void {
   try {
-    session.login(Buffer.from(pin.buffer, pin.byteOffset, pin.byteLength).toString('utf8'));
+    lib.C_Login(session, pkcs11js.CKU_USER, Buffer.from(pin.buffer, pin.byteOffset, pin.byteLength).toString('utf8'));
   } catch (error) {
     const ckr = ckrOf(error);
     if (ckr !== undefined && PIN_REFUSALS.includes(ckr)) throw new PinRefused(ckr);

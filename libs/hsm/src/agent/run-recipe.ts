@@ -1,17 +1,13 @@
 import { AppError } from '#libs/platform/domain';
+import { PACKED_RECIPES, type PackedRecipe } from '../domain/batch.js';
 import type { KeyClass } from '../domain/key-class.js';
 import type { RecipeName, RecipeRequest } from '../domain/recipes.js';
-import { authenticateToCard, commandMacs, protectForCard, purchaseMacs } from './card-recipes.js';
-import { checkValues, fingerprints } from './check-values.js';
+import { type BatchWork, runBatch } from './batch-run.js';
 import type { Grant } from './key-lookup.js';
-import { destroy, generateKey, generateKeyPair, importTestTransportKey, inventory, seal } from './key-making.js';
-import { knownAnswers } from './known-answer-run.js';
-import { sign } from './signing.js';
-import type { Token } from './token.js';
-import { type TransferOffer, type TransferPackage, TransferTarget, wrapForTransfer } from './transfer.js';
+import type { TransferOffer, TransferPackage, TransferTarget } from './transfer.js';
 
 /** What the supervisor may order: the recipes of clients that touch one device, and the steps of a transfer. */
-type AgentRequests = { [R in Exclude<RecipeName, 'devices' | 'transfer'>]: RecipeRequest<R> } & {
+type AgentRequests = { [R in Exclude<RecipeName, 'devices' | 'fleet' | 'deviceNote' | 'transfer' | PackedRecipe>]: RecipeRequest<R> } & {
   transferOpen: { keyId: string };
   transferWrap: { keyId: string; offer: TransferOffer };
   transferClose: { keyId: string; parcel: TransferPackage };
@@ -19,44 +15,70 @@ type AgentRequests = { [R in Exclude<RecipeName, 'devices' | 'transfer'>]: Recip
 };
 type AgentRecipe = keyof AgentRequests;
 
-interface AgentState {
-  readonly token: Token;
-  readonly transferTarget: TransferTarget;
+interface AgentState extends BatchWork {
   readonly testKeys: boolean;
+  /** The target's side of the transfer that runs. */
+  transferTarget: TransferTarget | undefined;
 }
 
-const RUN: { readonly [R in AgentRecipe]: (state: AgentState, request: AgentRequests[R], grant: Grant) => unknown } = {
-  generateKey: ({ token }, request, grant) => generateKey(token, request, grant),
-  generateKeyPair: ({ token }, request, grant) => generateKeyPair(token, request, grant),
-  importTestTransportKey: ({ token, testKeys }, request, grant) => importTestTransportKey(token, request, grant, testKeys),
-  seal: ({ token }, request, grant) => seal(token, request, grant),
-  checkValues: ({ token }, request, grant) => checkValues(token, request, grant),
-  fingerprints: ({ token }, request, grant) => fingerprints(token, request, grant),
-  protectForCard: ({ token }, request, grant) => protectForCard(token, request, grant),
-  commandMacs: ({ token }, request, grant) => commandMacs(token, request, grant),
-  authenticateToCard: ({ token }, request, grant) => authenticateToCard(token, request, grant),
-  purchaseMacs: ({ token }, request, grant) => purchaseMacs(token, request, grant),
-  sign: ({ token }, request, grant) => sign(token, request, grant),
-  destroy: ({ token }, request, grant) => destroy(token, request, grant),
-  inventory: ({ token }) => inventory(token),
-  knownAnswers: ({ token }) => knownAnswers(token),
-  transferOpen: ({ token, transferTarget }, { keyId }) => transferTarget.open(token, keyId),
-  transferWrap: ({ token }, { keyId, offer }, grant) => wrapForTransfer(token, keyId, offer, grant),
-  transferClose: ({ token, transferTarget }, { keyId, parcel }, grant) => transferTarget.close(token, keyId, parcel, grant),
-  transferAbort: ({ token, transferTarget }) => transferTarget.abort(token),
+/*
+ * Set-up and signing are loaded when they are first asked for: most agents serve card recipes and nothing else, and each
+ * pays for what it loads.
+ */
+const making = (): Promise<typeof import('./key-making.js')> => import('./key-making.js');
+const transfer = (): Promise<typeof import('./transfer.js')> => import('./transfer.js');
+const target = async (state: AgentState): Promise<TransferTarget> => (state.transferTarget ??= new (await transfer()).TransferTarget());
+
+/** A new key is fingerprinted at once: the record begins with its birth and not with its first use. */
+const RUN: { readonly [R in AgentRecipe]: (state: AgentState, request: AgentRequests[R], grant: Grant, online: boolean) => Promise<unknown> } = {
+  generateKey: async ({ token, directory }, request, grant) => {
+    (await making()).generateKey(token, request, grant);
+    await directory.root(request.keyId, grant);
+  },
+  generateKeyPair: async ({ token, directory }, request, grant) => {
+    const made = (await making()).generateKeyPair(token, request, grant);
+    await directory.signing(request.keyId, grant);
+    return made;
+  },
+  importTestTransportKey: async ({ token, directory, testKeys }, request, grant) => {
+    (await making()).importTestTransportKey(token, request, grant, testKeys);
+    await directory.root(request.keyId, grant);
+  },
+  seal: async ({ token }, request, grant) => (await making()).seal(token, request, grant),
+  sign: async (state, request, grant, online) => (await import('./signing.js')).sign(state, request, grant, online),
+  destroy: async ({ token, directory }, request, grant) => {
+    const { destroy } = await making();
+    directory.forget([request.keyId]);
+    const count = destroy(token, request, grant);
+    directory.destroyed(request.keyId);
+    return count;
+  },
+  inventory: async ({ token }) => (await making()).inventory(token),
+  knownAnswers: async (state, _request, _grant, online) => (await import('./known-answer-run.js')).knownAnswers(state, state.testKeys, online),
+  transferOpen: async (state, { keyId }) => (await target(state)).open(state.token, keyId),
+  transferWrap: async ({ token }, { keyId, offer }, grant) => (await transfer()).wrapForTransfer(token, keyId, offer, grant),
+  transferClose: async (state, { keyId, parcel }, grant) => {
+    await (await target(state)).close(state.token, keyId, parcel, grant);
+    await state.directory.root(keyId, grant);
+  },
+  transferAbort: async ({ token, transferTarget }) => transferTarget?.abort(token),
 };
+
+const isPacked = (recipe: string): recipe is PackedRecipe => (PACKED_RECIPES as readonly string[]).includes(recipe);
 
 export class RecipeRunner {
   readonly #state: AgentState;
 
-  constructor(token: Token, testKeys: boolean) {
-    this.#state = { token, testKeys, transferTarget: new TransferTarget() };
+  constructor(work: BatchWork, testKeys: boolean) {
+    this.#state = { ...work, testKeys, transferTarget: undefined };
   }
 
-  /** The supervisor has parsed `request` by the recipe's schema. Runs synchronously. Throws AppError or Pkcs11Error. */
-  run(recipe: string, request: unknown, classes: readonly KeyClass[]): unknown {
+  /** The supervisor has parsed `request` by the recipe's schema. Throws AppError, Pkcs11Error or ExecutorError. */
+  async run(recipe: string, request: unknown, classes: readonly KeyClass[], online: boolean): Promise<unknown> {
+    const grant: Grant = { recipe, classes };
+    if (isPacked(recipe)) return runBatch(this.#state, recipe, (request as { batch: Uint8Array }).batch, grant, online);
     if (!Object.hasOwn(RUN, recipe)) throw new AppError('HSM_REFUSED', { reason: recipe });
-    const run = RUN[recipe as AgentRecipe] as (state: AgentState, request: unknown, grant: Grant) => unknown;
-    return run(this.#state, request, { recipe, classes }) ?? null;
+    const run = RUN[recipe as AgentRecipe] as (state: AgentState, request: unknown, grant: Grant, online: boolean) => Promise<unknown>;
+    return run(this.#state, request, grant, online);
   }
 }

@@ -1,13 +1,16 @@
 import pkcs11js from 'pkcs11js';
-import { fromHex } from '#libs/platform/domain';
+import { AppError, fromHex } from '#libs/platform/domain';
 import { objectLabel } from '../domain/class-rules.js';
 import type { KeyClass } from '../domain/key-class.js';
+import { numberOf, SIGNING_NAMES, SYMMETRIC_NAMES } from '../domain/mechanisms.js';
+import type { VendorProfile } from '../domain/vendor-profile.js';
 import type { AsymmetricAlgorithm, KeyId, SymmetricAlgorithm } from '../hsm.js';
 import type { Attributes } from './token.js';
 
 /*
- * Every key that the agent makes gets one of these templates, and no request can change one. On a module that does not
- * enforce key separation they are the guard: a key with CKA_DERIVE never has another usage.
+ * Every key that set-up makes gets one of these templates, and no request can change one; the session keys of the recipes
+ * have theirs in native/src/keys.cpp. On a module that does not enforce key separation they are the guard: a key with
+ * CKA_DERIVE never has another usage.
  */
 
 const NO_USAGE = {
@@ -23,39 +26,25 @@ const NO_USAGE = {
 /** Attributes in the order of NO_USAGE that an operator reads in an inventory. */
 export const USAGES = ['CKA_ENCRYPT', 'CKA_DECRYPT', 'CKA_SIGN', 'CKA_VERIFY', 'CKA_WRAP', 'CKA_UNWRAP', 'CKA_DERIVE'] as const;
 
-export interface SymmetricMechanisms {
-  readonly keyType: number;
-  readonly generate: number;
-  /** CKM_*_ECB_ENCRYPT_DATA. */
-  readonly encryptData: number;
-  readonly blockBytes: number;
-  /** Attributes that fix the length where the key type does not. */
-  readonly length: Attributes;
-}
-
 export const KEY_BYTES = 16;
 
-export const SYMMETRIC: Readonly<Record<SymmetricAlgorithm, SymmetricMechanisms>> = {
-  '3des2': {
-    keyType: pkcs11js.CKK_DES2,
-    generate: pkcs11js.CKM_DES2_KEY_GEN,
-    encryptData: pkcs11js.CKM_DES3_ECB_ENCRYPT_DATA,
-    blockBytes: 8,
-    length: {},
-  },
-  aes128: {
-    keyType: pkcs11js.CKK_AES,
-    generate: pkcs11js.CKM_AES_KEY_GEN,
-    encryptData: pkcs11js.CKM_AES_ECB_ENCRYPT_DATA,
-    blockBytes: 16,
-    length: { CKA_VALUE_LEN: KEY_BYTES },
-  },
-};
+/** The number of a name that the capabilities have shown to exist. Throws INTERNAL otherwise: a mistake of the program. */
+export function requireNumber(profile: VendorProfile, name: string): number {
+  const number = numberOf(profile, name);
+  if (number === undefined) throw new AppError('INTERNAL', { requestId: `${profile.name}: no number of ${name}` });
+  return number;
+}
+
+/** Mechanism and template extra of C_GenerateKey for a root. */
+export function generation(profile: VendorProfile, algorithm: SymmetricAlgorithm): { mechanism: number; length: Attributes } {
+  const { generate, valueLength } = SYMMETRIC_NAMES[algorithm];
+  return { mechanism: requireNumber(profile, generate), length: valueLength === 0 ? {} : { CKA_VALUE_LEN: valueLength } };
+}
 
 /** A diversification root in the token: DERIVE and nothing else; extractable under a wrap until it is sealed. */
-export function rootTemplate(key: { keyId: KeyId; keyClass: KeyClass; label: string }, algorithm: SymmetricAlgorithm): Attributes {
+export function rootTemplate(profile: VendorProfile, key: { keyId: KeyId; keyClass: KeyClass; label: string }, algorithm: SymmetricAlgorithm): Attributes {
   return {
-    ...secret(SYMMETRIC[algorithm].keyType),
+    ...secret(requireNumber(profile, SYMMETRIC_NAMES[algorithm].keyType)),
     CKA_TOKEN: true,
     CKA_EXTRACTABLE: true,
     CKA_DERIVE: true,
@@ -64,35 +53,10 @@ export function rootTemplate(key: { keyId: KeyId; keyClass: KeyClass; label: str
   };
 }
 
-/** Session keys of the recipes. All are sensitive; only the last block of a key load is extractable, as C_WrapKey wants it. */
-export const SESSION_KEYS = {
-  /** A level of the hierarchy, or a key whose session keys are derived. */
-  diversifying: (algorithm: SymmetricAlgorithm): Attributes => ({
-    ...secret(SYMMETRIC[algorithm].keyType),
-    ...SYMMETRIC[algorithm].length,
-    CKA_DERIVE: true,
-  }),
-  /** Makes MACs and authentications: 3DES encryption, nothing else. */
-  encrypting: (): Attributes => ({ ...secret(pkcs11js.CKK_DES2), CKA_ENCRYPT: true }),
-  /** Encrypts key loads: C_WrapKey, nothing else. */
-  wrapping: (): Attributes => ({ ...secret(pkcs11js.CKK_DES2), CKA_WRAP: true }),
-  /** The key to load and the blocks around it: a generic secret keeps its bytes, DES2 would get parity bits. */
-  loading: (bytes: number, last: boolean): Attributes => ({
-    ...secret(pkcs11js.CKK_GENERIC_SECRET),
-    CKA_VALUE_LEN: bytes,
-    CKA_EXTRACTABLE: true,
-    CKA_DERIVE: !last,
-  }),
-  /** HMAC key of a fingerprint. */
-  fingerprinting: (): Attributes => ({ ...secret(pkcs11js.CKK_GENERIC_SECRET), CKA_VALUE_LEN: 32, CKA_SIGN: true }),
-  /** The only readable template: so many leading bytes of an encrypted constant. What of it leaves is a check value. */
-  readable: (bytes: number): Attributes => ({
-    ...secret(pkcs11js.CKK_GENERIC_SECRET),
-    CKA_VALUE_LEN: bytes,
-    CKA_SENSITIVE: false,
-    CKA_EXTRACTABLE: true,
-  }),
-} as const;
+/** Published test keys of the known answers, as session objects with one usage each. */
+export function testKeyTemplate(profile: VendorProfile, algorithm: SymmetricAlgorithm, usage: 'CKA_DERIVE' | 'CKA_ENCRYPT' | 'CKA_WRAP', value: Uint8Array): Attributes {
+  return { ...secret(requireNumber(profile, SYMMETRIC_NAMES[algorithm].keyType)), [usage]: true, CKA_VALUE: value };
+}
 
 /** Key-encryption keys of a transfer, and the pair that the AES one travels under. All are session objects. */
 export const TRANSFER_KEYS = {
@@ -130,44 +94,34 @@ export const TRANSFER_KEYS = {
   }),
 } as const;
 
-interface SigningMechanisms {
-  readonly generate: number;
-  readonly publicAttributes: Attributes;
-  readonly keyType: number;
-}
-
-export const SIGNING: Readonly<Record<AsymmetricAlgorithm, SigningMechanisms>> = {
-  p256: {
-    generate: pkcs11js.CKM_EC_KEY_PAIR_GEN,
-    keyType: pkcs11js.CKK_EC,
-    // prime256v1, 1.2.840.10045.3.1.7 (RFC 5480 2.1.1.1)
-    publicAttributes: { CKA_EC_PARAMS: fromHex('06082A8648CE3D030107') },
-  },
-  rsa2048: {
-    generate: pkcs11js.CKM_RSA_PKCS_KEY_PAIR_GEN,
-    keyType: pkcs11js.CKK_RSA,
-    publicAttributes: { CKA_MODULUS_BITS: 2048, CKA_PUBLIC_EXPONENT: Uint8Array.of(1, 0, 1) },
-  },
+const PUBLIC_ATTRIBUTES: Readonly<Record<AsymmetricAlgorithm, Attributes>> = {
+  // prime256v1, 1.2.840.10045.3.1.7 (RFC 5480 2.1.1.1)
+  p256: { CKA_EC_PARAMS: fromHex('06082A8648CE3D030107') },
+  rsa2048: { CKA_MODULUS_BITS: 2048, CKA_PUBLIC_EXPONENT: Uint8Array.of(1, 0, 1) },
+  // sm2p256v1, 1.2.156.10197.1.301 (GM/T 0006)
+  sm2: { CKA_EC_PARAMS: fromHex('06082A811CCF5501822D') },
 };
 
 /** A signing pair in the token: the private half signs and never leaves. */
 export function signingTemplates(
+  profile: VendorProfile,
   key: { keyId: KeyId; keyClass: KeyClass; label: string },
   algorithm: AsymmetricAlgorithm,
 ): { publicKey: Attributes; privateKey: Attributes } {
   const named = { CKA_TOKEN: true, CKA_ID: fromHex(key.keyId), CKA_LABEL: objectLabel(key.keyClass, key.label) };
+  const keyType = requireNumber(profile, SIGNING_NAMES[algorithm].keyType);
   return {
     publicKey: {
       ...named,
-      ...SIGNING[algorithm].publicAttributes,
-      CKA_KEY_TYPE: SIGNING[algorithm].keyType,
+      ...PUBLIC_ATTRIBUTES[algorithm],
+      CKA_KEY_TYPE: keyType,
       CKA_ENCRYPT: false,
       CKA_WRAP: false,
       CKA_VERIFY: true,
     },
     privateKey: {
       ...named,
-      CKA_KEY_TYPE: SIGNING[algorithm].keyType,
+      CKA_KEY_TYPE: keyType,
       CKA_PRIVATE: true,
       CKA_SENSITIVE: true,
       CKA_EXTRACTABLE: false,

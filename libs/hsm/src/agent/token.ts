@@ -1,7 +1,8 @@
 import pkcs11js, { type Attribute, type Handle, type KeyPair, type Mechanism, type PKCS11 } from 'pkcs11js';
 import { AppError } from '#libs/platform/domain';
-import type { VendorProfile } from '../domain/profiles.js';
-import { withStringData } from './pointer-parameter.js';
+import type { Capabilities } from '../domain/capabilities.js';
+import { ckrName } from '../domain/pkcs11-errors.js';
+import type { VendorProfile } from '../domain/vendor-profile.js';
 
 /** Attribute name of PKCS#11 → value. Booleans and numbers become CK_BBOOL and CK_ULONG. */
 export type Attributes = Readonly<Partial<Record<AttributeName, number | boolean | string | Uint8Array>>>;
@@ -10,13 +11,15 @@ export type AttributeName = Extract<keyof typeof pkcs11js, `CKA_${string}`>;
 const FIND_AT_ONCE = 64;
 
 /**
- * A logged-in token and the one session of this agent. Calls are synchronous: one operation at a time, and the supervisor
- * ends the process when one hangs. Calls throw Pkcs11Error, which the agent turns into HSM_ERROR at its edge.
+ * A logged-in token and the session that set-up uses, which stays open for life: while it is, the login of the process
+ * stands. Calls are synchronous, and the supervisor ends the process when one hangs; batches and signatures run in the
+ * executor instead. Calls throw Pkcs11Error, which the agent turns into HSM_ERROR at its edge.
  */
 export class Token {
   constructor(
     readonly device: string,
     readonly profile: VendorProfile,
+    readonly capabilities: Capabilities,
     readonly lib: PKCS11,
     readonly session: Handle,
   ) {}
@@ -31,22 +34,6 @@ export class Token {
 
   generateKeyPair(mechanism: number, publicKey: Attributes, privateKey: Attributes): KeyPair {
     return this.lib.C_GenerateKeyPair(this.session, { mechanism }, template(publicKey), template(privateKey));
-  }
-
-  /** A derivation whose parameter is CK_KEY_DERIVATION_STRING_DATA. */
-  deriveByData(base: Handle, mechanism: number, data: Uint8Array, attributes: Attributes): Handle {
-    return withStringData(data, (parameter) => this.lib.C_DeriveKey(this.session, { mechanism, parameter }, base, template(attributes)));
-  }
-
-  encrypt(key: Handle, mechanism: Mechanism, data: Uint8Array): Uint8Array {
-    this.lib.C_EncryptInit(this.session, mechanism, key);
-    return new Uint8Array(this.lib.C_Encrypt(this.session, asBuffer(data), Buffer.alloc(data.length + 16)));
-  }
-
-  /** One C_Sign. */
-  sign(key: Handle, mechanism: Mechanism, data: Uint8Array, signatureBytes: number): Uint8Array {
-    this.lib.C_SignInit(this.session, mechanism, key);
-    return new Uint8Array(this.lib.C_Sign(this.session, asBuffer(data), Buffer.alloc(signatureBytes)));
   }
 
   /** One C_WrapKey. */
@@ -86,6 +73,13 @@ export class Token {
       if (ckrOf(error) === 'CKR_ATTRIBUTE_TYPE_INVALID') return false;
       throw error;
     }
+  }
+
+  /** Several attributes of an object that surely has them, in one call. */
+  all(object: Handle, names: readonly AttributeName[]): Uint8Array[] {
+    return this.lib
+      .C_GetAttributeValue(this.session, object, names.map((name) => ({ type: pkcs11js[name] as number })))
+      .map(({ value }) => new Uint8Array(value));
   }
 
   /** CK_ULONG. */
@@ -128,19 +122,26 @@ export class Temporaries {
   }
 }
 
-export function withTemporaries<T>(token: Token, work: (temporaries: Temporaries) => T): T {
+export async function withTemporaries<T>(token: Token, work: (temporaries: Temporaries) => T | Promise<T>): Promise<T> {
   const temporaries = new Temporaries(token);
   try {
-    return work(temporaries);
+    return await work(temporaries);
   } finally {
     temporaries.destroyAll();
   }
 }
 
-/** The CKR name of an error of pkcs11js, else undefined. */
+/** The CKR name of an error of pkcs11js or of the executor, else undefined. */
 export function ckrOf(error: unknown): string | undefined {
-  const message = (error as { message?: unknown } | null)?.message;
-  return typeof message === 'string' ? /\bCKR_[A-Z0-9_]+/.exec(message)?.[0] : undefined;
+  const { ckr, code, message } = (error ?? {}) as { ckr?: unknown; code?: unknown; message?: unknown };
+  if (typeof ckr === 'number') return ckr === 0 ? undefined : ckrName(ckr);
+  const named = typeof message === 'string' ? /\bCKR_[A-Z0-9_]+/.exec(message)?.[0] : undefined;
+  return named ?? (error instanceof Error && error.name === 'Pkcs11Error' && typeof code === 'number' ? ckrName(code) : undefined);
+}
+
+/** CK_SLOT_ID or CK_OBJECT_HANDLE of pkcs11js as a number: 8 bytes in the order of the machine, which is little-endian. */
+export function handleNumber(handle: Handle): bigint {
+  return handle.readBigUInt64LE(0);
 }
 
 function template(attributes: Attributes): Attribute[] {

@@ -3,10 +3,10 @@ import { AppError } from '#libs/platform/domain';
 import { pkcs11ErrorDetails } from '../domain/pkcs11-errors.js';
 import { classOfLabel } from '../domain/class-rules.js';
 import type { KeyClass } from '../domain/key-class.js';
-import type { SymmetricAlgorithm } from '../hsm.js';
+import type { SymmetricAlgorithm } from '../domain/algorithms.js';
 import { confirmRoot } from './key-making.js';
 import { findRoot, type Grant, requireGranted, requireUnusedId } from './key-lookup.js';
-import { rootTemplate, SYMMETRIC, TRANSFER_KEYS } from './templates.js';
+import { rootTemplate, TRANSFER_KEYS } from './templates.js';
 import { type Token, withTemporaries } from './token.js';
 
 /** What the target offers: a public key whose private half lives in its session until the transfer is closed. */
@@ -37,6 +37,7 @@ export class TransferTarget {
 
   open(token: Token, keyId: string): TransferOffer {
     this.abort(token);
+    token.capabilities.requireTransfer();
     requireUnusedId(token, keyId);
     const templates = TRANSFER_KEYS.pair();
     this.#pair = token.generateKeyPair(pkcs11js.CKM_RSA_PKCS_KEY_PAIR_GEN, templates.publicKey, templates.privateKey);
@@ -44,16 +45,17 @@ export class TransferTarget {
   }
 
   /** Unwraps into the class's own template, under the same CKA_ID. The pair is gone afterwards, whatever happened. */
-  close(token: Token, keyId: string, parcel: TransferPackage, grant: Grant): void {
+  async close(token: Token, keyId: string, parcel: TransferPackage, grant: Grant): Promise<void> {
     const pair = this.#pair;
     if (pair === undefined) throw new AppError('HSM_REFUSED', { reason: 'no transfer is open' });
     try {
       const keyClass = classOfLabel(parcel.objectLabel);
       requireGranted(keyId, keyClass, grant);
-      withTemporaries(token, (temporaries) => {
+      token.capabilities.requireRoot(parcel.algorithm);
+      await withTemporaries(token, (temporaries) => {
         const kek = temporaries.keep(token.unwrap(pair.privateKey, OAEP_SHA1, parcel.wrappedKek, TRANSFER_KEYS.targetKek()));
         const label = parcel.objectLabel.slice(parcel.objectLabel.indexOf('/') + 1);
-        const template = rootTemplate({ keyId, keyClass: keyClass as KeyClass, label }, parcel.algorithm);
+        const template = rootTemplate(token.profile, { keyId, keyClass: keyClass as KeyClass, label }, parcel.algorithm);
         confirmRoot(token, token.unwrap(kek, AES_KEY_WRAP, parcel.wrappedKey, template), keyId, grant);
       });
     } finally {
@@ -71,12 +73,13 @@ export class TransferTarget {
 }
 
 /** The source's side: a fresh AES-256 key, wrapped to the target, wraps the root. A sealed root is refused here, since NSS would wrap it. */
-export function wrapForTransfer(token: Token, keyId: string, offer: TransferOffer, grant: Grant): TransferPackage {
+export async function wrapForTransfer(token: Token, keyId: string, offer: TransferOffer, grant: Grant): Promise<TransferPackage> {
+  token.capabilities.requireTransfer();
   const root = findRoot(token, keyId, grant);
   if (!token.flag(root.handle, 'CKA_EXTRACTABLE')) throw new AppError('HSM_ERROR', pkcs11ErrorDetails(token.device, 'CKR_KEY_UNEXTRACTABLE'));
   return withTemporaries(token, (temporaries) => {
     const publicKey = temporaries.keep(token.create(TRANSFER_KEYS.publicKey(offer.modulus, offer.exponent)));
-    const kek = temporaries.keep(token.generateKey(SYMMETRIC.aes128.generate, TRANSFER_KEYS.sourceKek()));
+    const kek = temporaries.keep(token.generateKey(pkcs11js.CKM_AES_KEY_GEN, TRANSFER_KEYS.sourceKek()));
     return {
       objectLabel: root.objectLabel,
       algorithm: root.algorithm,

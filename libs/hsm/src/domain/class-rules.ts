@@ -26,6 +26,8 @@ export const CARD_ROLES = {
   },
   authenticate: { psamTransportRoot: { least: 1, most: 1 }, psamControlRoot: { least: 3, most: 3 } },
   purchaseMac: { purchaseRoot: { least: 2, most: 2 } },
+  /** The key of a user card that makes transaction certificates. */
+  tac: { dataRoot: { least: 2, most: 2 } },
 } as const satisfies Record<string, Partial<Record<DiversificationClass, Depth>>>;
 
 export type CardRole = keyof typeof CARD_ROLES;
@@ -41,11 +43,15 @@ export const DEEPEST_PATH = 3;
 
 /** Throws KEY_CLASS_MISMATCH when the class does not serve the role, KEY_PATH_DEPTH when the path is too short or too long. */
 export function requireCardRole(role: CardRole, keyClass: KeyClass, key: { keyId: string; factors: readonly Uint8Array[] }): void {
+  requireCardDepth(role, keyClass, key.keyId, key.factors.length);
+}
+
+/** The same by the number of factors alone. */
+export function requireCardDepth(role: CardRole, keyClass: KeyClass, keyId: string, factorCount: number): void {
   const depth = (CARD_ROLES[role] as Partial<Record<KeyClass, Depth>>)[keyClass];
-  if (depth === undefined) throw new AppError('KEY_CLASS_MISMATCH', { keyId: key.keyId, keyClass, recipe: role });
-  const { length } = key.factors;
-  if (length < depth.least || length > depth.most) {
-    throw new AppError('KEY_PATH_DEPTH', { keyId: key.keyId, keyClass, recipe: role, least: depth.least, most: depth.most, actual: length });
+  if (depth === undefined) throw new AppError('KEY_CLASS_MISMATCH', { keyId, keyClass, recipe: role });
+  if (factorCount < depth.least || factorCount > depth.most) {
+    throw new AppError('KEY_PATH_DEPTH', { keyId, keyClass, recipe: role, least: depth.least, most: depth.most, actual: factorCount });
   }
 }
 
@@ -55,10 +61,15 @@ export function requireCardRole(role: CardRole, keyClass: KeyClass, key: { keyId
  * Throws KEY_LOAD_NOT_ALLOWED.
  */
 export function requireLoadUnder(load: KeyOnCard, control: KeyOnCard): void {
-  const underTransport = control.keyClass === 'psamTransportRoot';
-  const ofOneCard = load.keyClass === 'psamControlRoot' || load.keyClass === 'psamMaintenanceRoot';
-  const allowed = underTransport ? load.keyClass === 'psamControlRoot' : !ofOneCard || sameCard(load, control);
-  if (!allowed) throw new AppError('KEY_LOAD_NOT_ALLOWED', { keyClass: load.keyClass, controlClass: control.keyClass });
+  requireLoadClasses(load.keyClass, control.keyClass, () => sameCard(load, control));
+}
+
+/** The same where the factors lie in a packed batch: `sameCard` says whether region and serial are equal. */
+export function requireLoadClasses(keyClass: KeyClass, controlClass: KeyClass, isSameCard: () => boolean): void {
+  const underTransport = controlClass === 'psamTransportRoot';
+  const ofOneCard = keyClass === 'psamControlRoot' || keyClass === 'psamMaintenanceRoot';
+  const allowed = underTransport ? keyClass === 'psamControlRoot' : !ofOneCard || isSameCard();
+  if (!allowed) throw new AppError('KEY_LOAD_NOT_ALLOWED', { keyClass, controlClass });
 }
 
 interface KeyOnCard {

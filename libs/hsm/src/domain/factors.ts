@@ -12,10 +12,15 @@ export function diversificationInput(factor: Uint8Array): Uint8Array {
  * Throws FACTOR_RESERVED.
  */
 export function refuseReservedFactors(factors: readonly Uint8Array[]): void {
-  for (const factor of factors) {
-    const [first] = factor;
-    if ((first === 0x00 || first === 0xff) && factor.every((octet) => octet === first)) throw new AppError('FACTOR_RESERVED');
-  }
+  for (const factor of factors) if (factor.length > 0 && isReservedAt(factor, 0, factor.length)) throw new AppError('FACTOR_RESERVED');
+}
+
+/** Whether the factor that begins at `at` is a reserved one. */
+export function isReservedAt(bytes: Uint8Array, at: number, length = FACTOR_BYTES): boolean {
+  const first = bytes[at];
+  if (first !== 0x00 && first !== 0xff) return false;
+  for (let i = 1; i < length; i++) if (bytes[at + i] !== first) return false;
+  return true;
 }
 
 /** Over which the fingerprint of a key is computed, under the reserved child. A change makes every stored one wrong. */

@@ -17,8 +17,8 @@ describe('policy', () => {
     expect(allowedClasses('worker', 'sign')).toEqual(['reportSigning']);
   });
 
-  it('lets the doctor look at devices only', () => {
-    expect(recipes.filter((recipe) => allowedClasses('doctor', recipe) !== undefined)).toEqual(['devices']);
+  it('lets the doctor look at devices and write notes only', () => {
+    expect(recipes.filter((recipe) => allowedClasses('doctor', recipe) !== undefined)).toEqual(['devices', 'fleet', 'deviceNote']);
   });
 
   it.each([

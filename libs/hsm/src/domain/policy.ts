@@ -10,6 +10,8 @@ export type Client = (typeof CLIENTS)[number];
 const POLICY: Readonly<Record<Client, Partial<Record<RecipeName, readonly KeyClass[]>>>> = {
   service: {
     devices: [],
+    fleet: [],
+    deviceNote: [],
     inventory: [],
     knownAnswers: [],
     generateKey: ALL_KEY_CLASSES,
@@ -23,11 +25,12 @@ const POLICY: Readonly<Record<Client, Partial<Record<RecipeName, readonly KeyCla
     commandMacs: ALL_KEY_CLASSES,
     authenticateToCard: ALL_KEY_CLASSES,
     purchaseMacs: ALL_KEY_CLASSES,
+    tacs: ALL_KEY_CLASSES,
     sign: ALL_KEY_CLASSES,
     destroy: ALL_KEY_CLASSES,
   },
   worker: { devices: [], sign: ['reportSigning'] },
-  doctor: { devices: [] },
+  doctor: { devices: [], fleet: [], deviceNote: [] },
 };
 
 /**

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { SIGN_PURPOSES } from '#libs/platform/domain';
-import { DEEPEST_PATH } from './class-rules.js';
-import { FACTOR_BYTES } from './factors.js';
+import { ASYMMETRIC_ALGORITHMS, SYMMETRIC_ALGORITHMS } from './algorithms.js';
+import { PACKED_RECIPES } from './batch.js';
+import { DEVICE_GROUPS } from './device-group.js';
 import { KEY_CLASSES, type DiversificationClass, type KeyClass, type SigningClass } from './key-class.js';
 
-/** Items in one call at most: one round trip serves many cards, and still no call holds a device for long. */
-export const BATCH_MOST = 1000;
+/** Signatures in one call at most. */
+export const SIGN_MOST = 1000;
 
 /** Values that crossed a socket or an IPC channel come from another realm: looked at by tag, not by prototype. */
 const bytes = (least: number, most: number = least) =>
@@ -13,14 +14,11 @@ const bytes = (least: number, most: number = least) =>
     (value) => Object.prototype.toString.call(value) === '[object Uint8Array]' && inRange((value as Uint8Array).length, least, most),
     { message: least === most ? `${least} bytes` : `${least} to ${most} bytes` },
   );
-const batch = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(BATCH_MOST).readonly();
+const packed = z.strictObject({ batch: bytes(9, 4 * 1024 * 1024) });
 
 const keyId = z.string().regex(/^[0-9A-F]{32}$/, '32 upper-case hex characters');
 const label = z.string().min(1).max(64).regex(/^\P{Cc}+$/u, 'a label has no control characters');
 const device = z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'a device name');
-const keyPath = z.strictObject({ keyId, factors: z.array(bytes(FACTOR_BYTES)).max(DEEPEST_PATH).readonly() });
-const challenge = bytes(4, 8).refine(({ length }) => length === 4 || length === 8, '4 or 8 bytes');
-const command = bytes(4);
 
 const classesOf = (kind: 'diversification' | 'signing') =>
   (Object.keys(KEY_CLASSES) as KeyClass[]).filter((name) => KEY_CLASSES[name].kind === kind);
@@ -30,35 +28,47 @@ const signingClass = z.enum(classesOf('signing') as [SigningClass, ...SigningCla
 /** The request of every recipe that a client may name. Unknown fields are refused. */
 export const RECIPES = {
   devices: z.strictObject({}),
-  generateKey: z.strictObject({ keyId, label, keyClass: diversificationClass, algorithm: z.enum(['3des2', 'aes128']) }),
-  generateKeyPair: z.strictObject({ keyId, label, keyClass: signingClass, algorithm: z.enum(['p256', 'rsa2048']) }),
+  fleet: z.strictObject({}),
+  generateKey: z.strictObject({ keyId, label, keyClass: diversificationClass, algorithm: z.enum(SYMMETRIC_ALGORITHMS) }),
+  generateKeyPair: z.strictObject({ keyId, label, keyClass: signingClass, algorithm: z.enum(ASYMMETRIC_ALGORITHMS) }),
   importTestTransportKey: z.strictObject({ keyId, label }),
   transfer: z.strictObject({ keyId, from: device, to: device }),
   seal: z.strictObject({ keyId }),
-  checkValues: z.strictObject({ items: batch(z.strictObject({ key: keyPath, method: z.enum(['zero3', 'cmac5']) })) }),
-  fingerprints: z.strictObject({ keyIds: batch(keyId) }),
-  protectForCard: z.strictObject({
-    items: batch(z.strictObject({ key: keyPath, controlKey: keyPath, header: bytes(1, 32), command, challenge })),
+  /** Bounds and layout of a batch: domain/batch.ts. */
+  checkValues: packed,
+  fingerprints: packed,
+  protectForCard: packed,
+  commandMacs: packed,
+  authenticateToCard: packed,
+  purchaseMacs: packed,
+  tacs: packed,
+  sign: z.strictObject({
+    items: z.array(z.strictObject({ keyId, purpose: z.enum(SIGN_PURPOSES), bytes: bytes(2, 4 * 1024 * 1024) })).min(1).max(SIGN_MOST).readonly(),
   }),
-  /** 251 bytes of data and a MAC of 4 fill a short APDU. */
-  commandMacs: z.strictObject({ items: batch(z.strictObject({ key: keyPath, command, data: bytes(0, 251), challenge })) }),
-  authenticateToCard: z.strictObject({ items: batch(z.strictObject({ key: keyPath, challenge })) }),
-  purchaseMacs: z.strictObject({ items: batch(z.strictObject({ key: keyPath, sessionInput: bytes(8), data: bytes(1, 64) })) }),
-  sign: z.strictObject({ items: batch(z.strictObject({ keyId, purpose: z.enum(SIGN_PURPOSES), bytes: bytes(2, 4 * 1024 * 1024) })) }),
   destroy: z.strictObject({ keyId }),
   inventory: z.strictObject({}),
   knownAnswers: z.strictObject({}),
+  /** A patrol note, or a step of onboarding, firmware change or return to the vendor, in the record of a device. */
+  deviceNote: z.strictObject({ device, step: z.string().max(64), by: z.string().min(1).max(64), note: z.string().max(1000) }),
 } as const;
 
 export type RecipeName = keyof typeof RECIPES;
+
+/** Recipes that may be asked of a group and moved to a sibling: they change nothing in a device. */
+export const IDEMPOTENT_RECIPES: ReadonlySet<RecipeName> = new Set([...PACKED_RECIPES, 'sign']);
 export type RecipeRequest<R extends RecipeName> = z.infer<(typeof RECIPES)[R]>;
 
 /** What a client sends: the recipe, the device (empty for `devices` and `transfer`, which name theirs otherwise), the request. */
 export const ClientRequest = z.strictObject({
   id: z.int().min(0),
   recipe: z.enum(Object.keys(RECIPES) as [RecipeName, ...RecipeName[]]),
-  device: z.union([device, z.literal('')]),
+  /** A device, a group for idempotent recipes, or empty. */
+  device: z.union([device, z.enum(DEVICE_GROUPS.map((group) => `@${group}` as const)), z.literal('')]),
   request: z.unknown(),
+  online: z.boolean().default(true),
+  paired: z.boolean().default(false),
+  /** Approvals or a ticket; read and judged by the gate alone. */
+  authorisation: z.unknown().optional(),
 });
 export type ClientRequest = z.infer<typeof ClientRequest>;
 

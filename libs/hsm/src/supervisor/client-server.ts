@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { AppError, isAppError, type Logger, socketPath } from '#libs/platform';
+import { AppError, isAppError } from '#libs/platform/domain';
+import { type Logger, socketPath } from '#libs/platform/host';
 import type { Client } from '../domain/policy.js';
 import { ClientRequest } from '../domain/recipes.js';
 import { encodeFrame, FrameReader } from '../wire.js';
@@ -65,7 +66,8 @@ export class ClientServer {
     }
     const { id, recipe, device } = request.data;
     this.fleet.run(this.client, request.data).then(
-      (ok) => this.#reply(socket, { id, ok }),
+      // A recipe that answers nothing answers null: a frame has no undefined.
+      (ok) => this.#reply(socket, { id, ok: ok ?? null }),
       (error: unknown) => {
         const known = isAppError(error);
         if (!known || error.code === 'HSM_REFUSED' || error.code === 'INTERNAL') this.log.error('recipe refused', error, { client: this.client, recipe, device });

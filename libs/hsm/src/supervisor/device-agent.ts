@@ -1,80 +1,158 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { AppError, ERROR_TEXTS, type ErrorCode, type Logger } from '#libs/platform';
+import { AppError, ERROR_TEXTS, type ErrorCode } from '#libs/platform/domain';
+import type { Logger } from '#libs/platform/host';
+import { Breaker } from '../domain/breaker.js';
+import type { DeviceCounters } from '../domain/fleet-status.js';
 import type { KeyClass } from '../domain/key-class.js';
-import { vendorProfile } from '../domain/profiles.js';
+import { Lanes } from '../domain/lanes.js';
+import { Latency } from '../domain/latency.js';
+import { TokenBucket } from '../domain/token-bucket.js';
+import type { VendorProfile } from '../domain/vendor-profile.js';
 import type { DeviceStatus } from '../hsm.js';
 import type { DeviceConfig } from '../hsm-config.js';
-import type { AgentReport } from '../ipc.js';
+import type { AgentReport, TokenDescription } from '../ipc.js';
+import { AgentWatchdog } from './agent-watchdog.js';
 import { forkAgent, onReport, sendSecret } from './fork-agent.js';
 import { readPin } from './pin-file.js';
 import { ensureEmbeddedToken } from './token-folder.js';
 import { agentSetting, tokenFilesPresent } from './token-place.js';
 
 const START_SECONDS = 30;
-const BACKOFF_LEAST_SECONDS = 1;
 const BACKOFF_MOST_SECONDS = 60;
+/** A device that was unplugged is no crash: its return is seen soon, however often it goes. */
+const MISSING_LOOK_MOST_SECONDS = 5;
 /** Up this long, a crash is a new one and not the next of a row. */
-const STEADY_SECONDS = 60;
+const STEADY_SECONDS = 30;
 const LATCH_LOOK_SECONDS = 1;
-const QUEUE_MOST = 512;
+const QUEUE_MOST = 4096;
+/** Requests that an agent may have at once beyond one for each session: the next is there when a session falls idle. */
+const AHEAD = 2;
+/** Block the agent while the device makes or moves a key. */
+const SLOW_RECIPES: ReadonlySet<string> = new Set(['generateKey', 'generateKeyPair', 'transferOpen', 'transferWrap', 'transferClose', 'transferAbort', 'importTestTransportKey', 'destroy', 'seal']);
 
 export interface AgentOptions {
+  readonly mode: 'production' | 'rehearsal';
   readonly stateDir: string;
   readonly agentEntry: URL;
   /** After this a running recipe counts as hung: the agent is killed and started anew. */
   readonly deadlineSeconds: number;
+  readonly pingMs: number;
   readonly log: Logger;
+  /** keyId → fingerprint as recorded. */
+  readonly fingerprints: () => Readonly<Record<string, string>>;
+  readonly onFingerprint: (device: string, keyId: string, value: string, keyClass: KeyClass) => void;
+  /** A login was made; the device serves when the promise resolves. Rejects: it is taken down again. */
+  readonly onUp: (agent: DeviceAgent, token: TokenDescription) => Promise<void>;
 }
 
 interface Work {
   readonly recipe: string;
   readonly request: unknown;
   readonly classes: readonly KeyClass[];
+  readonly items: number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: AppError) => void;
 }
 
+interface Running extends Work {
+  readonly online: boolean;
+  readonly startedMs: number;
+  readonly timer: NodeJS.Timeout;
+}
+
 /**
- * One device: its agent process, kept running with growing pauses, and the queue in front of it. One recipe runs at a time.
- * A crash or hang ends this agent and nothing else; what was queued is refused with HSM_DEVICE_DOWN and the caller's intent
- * tells what to settle.
+ * One device: its agent process, kept running with growing pauses, and the lanes in front of it. A crash or hang ends this agent and
+ * nothing else; what it had is refused with HSM_DEVICE_DOWN, and the fleet or the caller's intent tells what becomes of it.
  */
 export class DeviceAgent {
+  readonly breaker = new Breaker();
+  readonly latency = new Latency();
+  readonly counts = { requests: 0, items: 0, failures: 0, retriedElsewhere: 0, agentRestarts: -1, quarantines: 0, knownAnswerRuns: 0, errors: {} as Record<string, number> };
+  /** Keys that the device holds; kept by the fleet. */
+  readonly keys = new Set<string>();
+  /** Right known answers since it was caught in a lie. */
+  rightRuns = 0;
+  /** What it lied about; survives its agent, so that a crash does not whitewash it. */
+  #lie: string | undefined;
   #state: DeviceStatus['state'] = 'starting';
   #reason = '';
-  #tokenSerial = '';
-  #tokenLabel = '';
+  #token: TokenDescription | undefined;
+  #sessions = 0;
+  #epoch = 0;
+  #serving = false;
   #child: ChildProcess | undefined;
-  #queue: Work[] = [];
-  #running: { readonly id: number; readonly work: Work; readonly timer: NodeJS.Timeout } | undefined;
+  #lanes: Lanes<Work>;
+  readonly #running = new Map<number, Running>();
+  readonly #bucket: TokenBucket;
+  #outstandingItems = 0;
   #nextId = 1;
-  #backoffSeconds = BACKOFF_LEAST_SECONDS;
+  #backoffSeconds = 0;
   #upSinceMs = 0;
   #timer: NodeJS.Timeout | undefined;
+  #watchdog: AgentWatchdog | undefined;
   #stopped = false;
   #settled!: () => void;
   /** Resolves when the first start has come to an end, good or bad. */
   readonly firstStart = new Promise<void>((resolve) => (this.#settled = resolve));
 
   constructor(
-    private readonly config: DeviceConfig,
+    readonly config: DeviceConfig,
+    readonly profile: VendorProfile,
     private readonly options: AgentOptions,
-  ) {}
+  ) {
+    this.#lanes = new Lanes(profile.tuning.sessions + AHEAD);
+    this.#bucket = new TokenBucket(profile.tuning.ratedItemsPerSecond, performance.now());
+  }
+
+  get name(): string {
+    return this.config.device;
+  }
 
   get latchFile(): string {
-    return join(this.options.stateDir, `${this.config.device}.pin-latched`);
+    return join(this.options.stateDir, `${this.name}.pin-latched`);
+  }
+
+  get token(): TokenDescription | undefined {
+    return this.#token;
+  }
+
+  get tokenSerial(): string {
+    return this.#token?.serial ?? '';
+  }
+
+  /** Takes requests: up, with right known answers, and its breaker closed. */
+  get serves(): boolean {
+    return this.#state === 'up' && this.#serving && this.breaker.state === 'closed';
+  }
+
+  get isUp(): boolean {
+    return this.#state === 'up';
+  }
+
+  /** Items sent or waiting: a known answer weighs little beside a batch of cards. */
+  get outstanding(): number {
+    return this.#outstandingItems;
+  }
+
+  figures(): { outstanding: number; queued: number; sessionsOpen: number; loginEpoch: number } {
+    return { outstanding: this.#lanes.running + this.#lanes.waiting, queued: this.#lanes.waiting, sessionsOpen: this.#state === 'up' ? this.#sessions : 0, loginEpoch: this.#epoch };
+  }
+
+  counters(): DeviceCounters {
+    return { ...this.counts, agentRestarts: Math.max(0, this.counts.agentRestarts), errors: { ...this.counts.errors } };
   }
 
   status(): DeviceStatus {
     return {
-      device: this.config.device,
+      device: this.name,
+      group: this.config.group,
       state: this.#state,
-      tokenSerial: this.#tokenSerial,
-      tokenLabel: this.#tokenLabel,
-      profile: this.config.profile,
-      notEnforced: vendorProfile(this.config.profile).notEnforced,
+      tokenSerial: this.tokenSerial,
+      tokenLabel: this.#token?.label ?? '',
+      profile: this.profile.name,
+      notEnforced: this.profile.notEnforced,
       reason: this.#reason,
     };
   }
@@ -86,6 +164,7 @@ export class DeviceAgent {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    this.#watchdog?.stop();
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     await new Promise<void>((resolve) => {
@@ -96,13 +175,60 @@ export class DeviceAgent {
   }
 
   /** Throws the code that the state stands for (PIN_REFUSED, TOKEN_MISSING, HSM_DEVICE_DOWN), or the agent's refusal. */
-  run(recipe: string, request: unknown, classes: readonly KeyClass[]): Promise<unknown> {
-    if (this.#state !== 'up' && this.#state !== 'starting') return Promise.reject(this.#unavailable());
-    if (this.#queue.length >= QUEUE_MOST) return Promise.reject(new AppError('HSM_DEVICE_DOWN', { device: this.config.device, reason: 'queue full' }));
+  run(recipe: string, request: unknown, classes: readonly KeyClass[], online = true, items = 1): Promise<unknown> {
+    if (this.#state !== 'up' && this.#state !== 'starting' && this.#state !== 'quarantined') return Promise.reject(this.unavailable());
+    if (this.#lanes.waiting >= QUEUE_MOST) return Promise.reject(new AppError('HSM_DEVICE_DOWN', { device: this.name, reason: 'queue full' }));
     return new Promise((resolve, reject) => {
-      this.#queue.push({ recipe, request, classes, resolve, reject });
+      this.#outstandingItems += items;
+      this.#lanes.add({ recipe, request, classes, items, resolve, reject }, online);
       this.#pump();
     });
+  }
+
+  /** It lied: nothing of what it still owes is released, and nobody but the known answers asks it. */
+  quarantine(reason: string): void {
+    if (this.#state !== 'up') return;
+    [this.#state, this.#reason, this.#lie, this.rightRuns] = ['quarantined', reason, reason, 0];
+    this.counts.quarantines++;
+    this.options.log.error('device quarantined', new AppError('HSM_ANSWER_WRONG', { device: this.name, what: reason }));
+    this.#refuseAll(new AppError('HSM_ANSWER_WRONG', { device: this.name, what: reason }));
+  }
+
+  release(): void {
+    if (this.#state !== 'quarantined') return;
+    [this.#state, this.#reason, this.#lie] = ['up', '', undefined];
+    this.options.log.info('device released from quarantine', { device: this.name });
+  }
+
+  /** Ends the agent now; it is started anew. */
+  kill(reason: string): void {
+    this.#reason = reason;
+    this.options.log.warn('agent killed', { device: this.name, reason });
+    this.#child?.kill('SIGKILL');
+    // Whoever waits is not kept until the kernel has buried the process.
+    this.#serving = false;
+    if (this.#state === 'up' || this.#state === 'quarantined') this.#state = 'down';
+    this.#refuseAll(new AppError('HSM_DEVICE_DOWN', { device: this.name, reason }));
+  }
+
+  /** Throws what `unavailable` says unless a client may ask this device by its name. One that lied is asked by nobody. */
+  requireReachable(): void {
+    if (this.#state !== 'up' && this.#state !== 'starting') throw this.unavailable();
+  }
+
+  /** In one or two words for a list: why it does not serve, or `up`. */
+  get condition(): string {
+    if (this.#state !== 'up') return this.#state;
+    if (this.breaker.state !== 'closed') return 'breaker open';
+    return this.#serving ? 'up' : 'known answers awaited';
+  }
+
+  unavailable(): AppError {
+    const device = this.name;
+    if (this.#state === 'pinLatched') return new AppError('PIN_REFUSED', { device, latch: this.latchFile });
+    if (this.#state === 'missing') return new AppError('TOKEN_MISSING', { device, reason: this.#reason });
+    if (this.#state === 'quarantined') return new AppError('HSM_DEVICE_DOWN', { device, reason: `quarantined: ${this.#reason}` });
+    return new AppError('HSM_DEVICE_DOWN', { device, reason: this.breaker.state === 'closed' ? this.#reason : 'breaker open' });
   }
 
   async #launch(): Promise<void> {
@@ -110,104 +236,176 @@ export class DeviceAgent {
     if (existsSync(this.latchFile)) return this.#retire('pinLatched', this.latchFile);
     this.#state = 'starting';
     this.#reason = '';
-    const { config, options } = this;
-    await ensureEmbeddedToken(config, options.stateDir, options.agentEntry);
-    if (!tokenFilesPresent(config)) return this.#retire('missing', `no token in ${config.tokenDir}`);
+    const { config, profile, options } = this;
+    await ensureEmbeddedToken(config, profile, options.stateDir, options.agentEntry);
+    if (!tokenFilesPresent(config, profile)) return this.#retire('missing', `no token in ${config.tokenDir}`);
     if (this.#stopped) return;
     const pin = readPin(config.pinFile);
-    const { place, environment } = agentSetting(config, options.stateDir);
-    const child = forkAgent(options.agentEntry, environment);
+    const { place, environment } = agentSetting(config, profile, options.stateDir);
+    const child = forkAgent(options.agentEntry, options.mode === 'production' ? { ...environment, HUFU_PROFILE: 'production' } : environment);
     this.#child = child;
+    this.counts.agentRestarts++;
     this.#timer = setTimeout(() => child.kill('SIGKILL'), START_SECONDS * 1000);
     onReport(child, (report) => {
-      if (report.kind === 'awake') sendSecret(child, { kind: 'start', place, testKeys: config.testKeys, latchFile: this.latchFile, pin }, [pin]);
-      else this.#hear(report);
+      if (report.kind !== 'awake') return this.#hear(child, report);
+      const start = { place, profile, testKeys: config.testKeys, latchFile: this.latchFile, fingerprints: options.fingerprints() };
+      sendSecret(child, { kind: 'start', ...start, pin }, [pin]);
     });
     child.on('error', () => undefined);
     child.on('exit', (code, signal) => {
       pin.fill(0);
-      this.#ended(`agent ended: ${signal ?? `code ${code}`}`);
+      if (this.#child === child) this.#ended(`agent ended: ${signal ?? `code ${code}`}`);
     });
   }
 
-  #hear(report: AgentReport): void {
+  #hear(child: ChildProcess, report: AgentReport): void {
+    if (this.#child !== child) return;
+    this.#watchdog?.heard();
     switch (report.kind) {
       case 'up':
-        clearTimeout(this.#timer);
-        [this.#state, this.#tokenSerial, this.#tokenLabel] = ['up', report.tokenSerial, report.tokenLabel];
-        this.#upSinceMs = performance.now();
-        this.options.log.info('device up', { device: this.config.device, tokenSerial: report.tokenSerial, pid: this.#child?.pid });
-        this.#settled();
-        return this.#pump();
+        return this.#up(child, report.token, report.sessions);
       case 'missing':
       case 'pinLatched':
       case 'failed':
         // The agent ends by itself after this; its exit does the rest.
         [this.#state, this.#reason] = [report.kind === 'failed' ? 'down' : report.kind, report.reason];
         return;
+      case 'gone':
+        this.#countError(report.ckr);
+        return this.kill(report.ckr);
+      case 'pong':
+        this.#sessions = report.sessionsOpen;
+        this.#watchdog?.pong(report.seq, report.oldestCallMs);
+        return;
+      case 'fingerprint':
+        return this.options.onFingerprint(this.name, report.keyId, report.value, report.keyClass);
       case 'done':
         return this.#finish(report.id, (work) => work.resolve(report.result));
       case 'refused': {
         const code: ErrorCode = Object.hasOwn(ERROR_TEXTS, report.code) ? (report.code as ErrorCode) : 'INTERNAL';
-        return this.#finish(report.id, (work) => work.reject(new AppError(code, report.details)));
+        if (report.ckr !== undefined) this.#countError(report.ckr);
+        this.#finish(report.id, (work) => work.reject(new AppError(code, report.details)));
+        if (report.fatal) this.kill(report.ckr ?? code);
       }
     }
   }
 
+  #up(child: ChildProcess, token: TokenDescription, sessions: number): void {
+    clearTimeout(this.#timer);
+    [this.#state, this.#reason] = this.#lie === undefined ? ['up', ''] : ['quarantined', this.#lie];
+    [this.#token, this.#sessions] = [token, sessions];
+    this.#epoch++;
+    this.#upSinceMs = performance.now();
+    this.#lanes = relaned(this.#lanes, Math.max(1, sessions) + AHEAD);
+    this.#watchdog = new AgentWatchdog({
+      pid: child.pid as number,
+      pingMs: this.options.pingMs,
+      callDeadlineMs: this.profile.tuning.callDeadlineMs,
+      slowMs: this.profile.tuning.generateDeadlineMs,
+      isSlow: () => [...this.#running.values()].some(({ recipe }) => SLOW_RECIPES.has(recipe)),
+      ping: (seq) => child.connected && child.send({ kind: 'ping', seq }, () => undefined),
+      hung: (reason) => this.kill(reason),
+    });
+    this.#watchdog.start();
+    this.options.onUp(this, token).then(
+      () => {
+        if (this.#child !== child) return;
+        this.#serving = true;
+        this.options.log.info('device up', { device: this.name, tokenSerial: token.serial, pid: child.pid, sessions });
+        this.#settled();
+        this.#pump();
+      },
+      (error: unknown) => {
+        this.options.log.error('device does not serve', error, { device: this.name });
+        this.#settled();
+      },
+    );
+    this.#pump();
+  }
+
   #pump(): void {
-    if (this.#state !== 'up' || this.#running !== undefined) return;
-    const work = this.#queue.shift();
-    if (work === undefined) return;
+    if (this.#state !== 'up' && this.#state !== 'quarantined') return;
+    for (let next = this.#lanes.next(); next !== undefined; next = this.#lanes.next()) {
+      const { item: work, online } = next;
+      const waitMs = this.#bucket.take(work.items, performance.now());
+      if (waitMs > 0) {
+        this.#lanes.putBack(work, online);
+        setTimeout(() => this.#pump(), waitMs);
+        return;
+      }
+      this.#send(work, online);
+    }
+  }
+
+  #send(work: Work, online: boolean): void {
     const id = this.#nextId++;
-    const timer = setTimeout(() => this.#hung(), this.options.deadlineSeconds * 1000);
-    this.#running = { id, work, timer };
-    this.#child?.send({ kind: 'run', id, recipe: work.recipe, request: work.request, classes: work.classes }, (error) => {
+    const timer = setTimeout(() => this.#overdue(id), this.options.deadlineSeconds * 1000);
+    this.#running.set(id, { ...work, online, startedMs: performance.now(), timer });
+    this.counts.requests++;
+    this.counts.items += work.items;
+    this.#child?.send({ kind: 'run', id, recipe: work.recipe, request: work.request, classes: work.classes, online }, (error) => {
       // A closed channel is followed by the exit event, which refuses the work.
-      if (error) this.options.log.warn('agent channel closed', { device: this.config.device });
+      if (error) this.options.log.warn('agent channel closed', { device: this.name });
     });
   }
 
   #finish(id: number, settle: (work: Work) => void): void {
-    if (this.#running?.id !== id) return;
-    clearTimeout(this.#running.timer);
-    settle(this.#running.work);
-    this.#running = undefined;
+    const running = this.#running.get(id);
+    if (running === undefined) return;
+    this.#running.delete(id);
+    clearTimeout(running.timer);
+    this.#outstandingItems -= running.items;
+    this.latency.add(performance.now() - running.startedMs);
+    this.#lanes.ended(running.online);
+    settle(running);
     this.#pump();
   }
 
-  #hung(): void {
-    const running = this.#running;
-    this.#running = undefined;
-    running?.work.reject(new AppError('HSM_TIMEOUT', { device: this.config.device }));
-    this.options.log.warn('agent hung, killed', { device: this.config.device, recipe: running?.work.recipe });
-    this.#child?.kill('SIGKILL');
+  #overdue(id: number): void {
+    const running = this.#running.get(id);
+    if (running === undefined) return;
+    running.reject(new AppError('HSM_TIMEOUT', { device: this.name }));
+    this.#running.delete(id);
+    this.#outstandingItems -= running.items;
+    this.kill(`${running.recipe} ran longer than ${this.options.deadlineSeconds} s`);
+  }
+
+  #countError(ckr: string): void {
+    this.counts.errors[ckr] = (this.counts.errors[ckr] ?? 0) + 1;
   }
 
   #ended(how: string): void {
     clearTimeout(this.#timer);
     this.#child = undefined;
-    if (performance.now() - this.#upSinceMs > STEADY_SECONDS * 1000 && this.#state === 'up') this.#backoffSeconds = BACKOFF_LEAST_SECONDS;
-    if (this.#state === 'up' || this.#state === 'starting') this.#retire('down', how);
-    else this.#retire(this.#state, this.#reason);
+    const wasUp = this.#upSinceMs > 0;
+    if (wasUp && performance.now() - this.#upSinceMs > STEADY_SECONDS * 1000) this.#backoffSeconds = 0;
+    this.#upSinceMs = 0;
+    const known = this.#state === 'missing' || this.#state === 'pinLatched';
+    this.#retire(known ? (this.#state as 'missing' | 'pinLatched') : 'down', this.#reason === '' ? how : this.#reason);
   }
 
   /** No agent runs now: refuse what waits, and plan the next look. */
   #retire(state: 'missing' | 'pinLatched' | 'down', reason: string, error?: unknown): void {
-    [this.#state, this.#reason] = [state, reason];
-    const waiting = this.#queue.splice(0);
-    if (this.#running !== undefined) {
-      clearTimeout(this.#running.timer);
-      waiting.unshift(this.#running.work);
-      this.#running = undefined;
-    }
-    for (const { reject } of waiting) reject(this.#unavailable());
+    [this.#state, this.#reason, this.#serving] = [state, reason, false];
+    this.#watchdog?.stop();
+    this.#refuseAll(this.unavailable());
     this.#settled();
     if (this.#stopped) return;
-    this.options.log.warn('device not up', { device: this.config.device, state, reason });
-    if (error !== undefined) this.options.log.error('agent start failed', error, { device: this.config.device });
+    this.options.log.warn('device not up', { device: this.name, state, reason });
+    if (error !== undefined) this.options.log.error('agent start failed', error, { device: this.name });
     if (state === 'pinLatched') return this.#waitForLatch();
-    this.#timer = setTimeout(() => this.start(), this.#backoffSeconds * 1000);
-    this.#backoffSeconds = Math.min(this.#backoffSeconds * 2, BACKOFF_MOST_SECONDS);
+    // A crash is answered at once, the next of a row after a pause; a token that is not there is looked for after one.
+    const pause = state === 'missing' ? Math.min(Math.max(1, this.#backoffSeconds), MISSING_LOOK_MOST_SECONDS) : this.#backoffSeconds;
+    this.#timer = setTimeout(() => this.start(), pause * 1000);
+    this.#backoffSeconds = Math.min(Math.max(1, this.#backoffSeconds * 2), BACKOFF_MOST_SECONDS);
+  }
+
+  #refuseAll(error: AppError): void {
+    const running = [...this.#running.values()];
+    this.#running.clear();
+    for (const { timer } of running) clearTimeout(timer);
+    this.#outstandingItems = 0;
+    for (const { reject } of [...running, ...this.#lanes.drain()]) reject(error);
   }
 
   /** Only an operator takes the latch away; until then nobody logs in. */
@@ -217,11 +415,11 @@ export class DeviceAgent {
       else this.start();
     }, LATCH_LOOK_SECONDS * 1000);
   }
+}
 
-  #unavailable(): AppError {
-    const { device } = this.config;
-    if (this.#state === 'pinLatched') return new AppError('PIN_REFUSED', { device, latch: this.latchFile });
-    if (this.#state === 'missing') return new AppError('TOKEN_MISSING', { device, reason: this.#reason });
-    return new AppError('HSM_DEVICE_DOWN', { device, reason: this.#reason });
-  }
+/** The token may have fewer sessions than the profile hopes for. */
+function relaned(before: Lanes<Work>, most: number): Lanes<Work> {
+  const lanes = new Lanes<Work>(most);
+  for (const work of before.drain()) lanes.add(work, true);
+  return lanes;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { writeFileAtomic } from '#libs/platform';
+import { writeFileAtomic } from '#libs/platform/host';
 
 const PIN_RANDOM_BYTES = 18;
 const NEWLINE = 0x0a;

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { AppError, syncFolder, writeFileAtomic } from '#libs/platform';
-import { vendorProfile } from '../domain/profiles.js';
+import { AppError } from '#libs/platform/domain';
+import { syncFolder, writeFileAtomic } from '#libs/platform/host';
+import type { VendorProfile } from '../domain/vendor-profile.js';
 import type { DeviceConfig } from '../hsm-config.js';
 import { forkAgent, onReport, sendSecret } from './fork-agent.js';
 import { ensurePinFile, readPin } from './pin-file.js';
@@ -15,13 +16,13 @@ const INITIALISE_SECONDS = 60;
  * A token that was there once and is gone is not made anew: its keys would silently be missing.
  * Throws TOKEN_SETUP_FAILED.
  */
-export async function ensureEmbeddedToken(device: DeviceConfig, stateDir: string, agentEntry: URL): Promise<void> {
+export async function ensureEmbeddedToken(device: DeviceConfig, profile: VendorProfile, stateDir: string, agentEntry: URL): Promise<void> {
   const { tokenDir } = device;
   if (!device.initialise || tokenDir === undefined) return;
   const fresh = `${tokenDir}.new`;
   const onceMade = join(stateDir, `${device.device}.initialised`);
   rmSync(fresh, { recursive: true, force: true });
-  if (tokenFilesPresent(device)) {
+  if (tokenFilesPresent(device, profile)) {
     if (!existsSync(onceMade)) writeFileAtomic(onceMade, '');
     return;
   }
@@ -29,14 +30,14 @@ export async function ensureEmbeddedToken(device: DeviceConfig, stateDir: string
   ensurePinFile(device.pinFile);
   ensurePinFile(soPinFile(device));
   mkdirSync(fresh, { recursive: true, mode: 0o700 });
-  await initialise(device, stateDir, fresh, agentEntry);
+  await initialise(device, profile, stateDir, fresh, agentEntry);
   renameSync(fresh, tokenDir);
   syncFolder(dirname(tokenDir));
   writeFileAtomic(onceMade, '');
 }
 
-function initialise(device: DeviceConfig, stateDir: string, fresh: string, agentEntry: URL): Promise<void> {
-  const { place, environment } = agentSetting(device, stateDir, fresh);
+function initialise(device: DeviceConfig, profile: VendorProfile, stateDir: string, fresh: string, agentEntry: URL): Promise<void> {
+  const { place, environment } = agentSetting(device, profile, stateDir, fresh);
   const child = forkAgent(agentEntry, environment);
   return new Promise<void>((resolve, reject) => {
     let outcome = 'ended without an answer';
@@ -44,14 +45,14 @@ function initialise(device: DeviceConfig, stateDir: string, fresh: string, agent
     onReport(child, (report) => {
       if (report.kind === 'awake') {
         const [soPin, pin] = [readPin(soPinFile(device)), readPin(device.pinFile)];
-        sendSecret(child, { kind: 'initialise', place, label: place.label ?? device.device, soPin, pin }, [soPin, pin]);
+        sendSecret(child, { kind: 'initialise', place, profile, label: place.label ?? device.device, soPin, pin }, [soPin, pin]);
       } else outcome = report.kind === 'failed' ? report.reason : report.kind;
     });
     child.on('error', (error) => (outcome = error.message));
     child.on('exit', () => {
       clearTimeout(timer);
       if (outcome === 'initialised') resolve();
-      else reject(new AppError('TOKEN_SETUP_FAILED', { device: device.device, reason: `${vendorProfile(device.profile).title.en}: ${outcome}` }));
+      else reject(new AppError('TOKEN_SETUP_FAILED', { device: device.device, reason: `${profile.title.en}: ${outcome}` }));
     });
   });
 }

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { childEnvironment, writeFileAtomic } from '#libs/platform';
-import { vendorProfile } from '../domain/profiles.js';
+import { childEnvironment, writeFileAtomic } from '#libs/platform/host';
+import type { VendorProfile } from '../domain/vendor-profile.js';
 import type { DeviceConfig } from '../hsm-config.js';
 import type { TokenPlace } from '../ipc.js';
 
@@ -11,29 +12,48 @@ export interface AgentSetting {
   readonly environment: Record<string, string>;
 }
 
-/** The setting for a device's token, or for the one being made in `tokenDir` (`<tokenDir>.new`). Writes SoftHSM's configuration file. */
-export function agentSetting(device: DeviceConfig, stateDir: string, tokenDir = device.tokenDir): AgentSetting {
-  const { initialisation, environment = {} } = vendorProfile(device.profile);
+/** The setting for a device's token, or for the one being made in `tokenDir` (`<tokenDir>.new`). Writes the module's configuration file. */
+export function agentSetting(device: DeviceConfig, profile: VendorProfile, stateDir: string, tokenDir = device.tokenDir): AgentSetting {
   const label = device.tokenLabel ?? (device.tokenSerial === undefined && device.slot === undefined ? device.device : undefined);
   const folder = tokenDir === undefined ? '' : resolve(tokenDir);
   const place: TokenPlace = {
     device: device.device,
-    profile: device.profile,
     module: device.module,
-    libraryParameters: initialisation === 'nss' ? nssParameters(folder, label ?? device.device) : '',
+    libraryParameters: profile.initialisation === 'nss' ? nssParameters(folder, label ?? device.device) : '',
     label,
     serial: device.tokenSerial,
     slot: device.slot,
   };
-  const own: Record<string, string> = initialisation === 'softhsm' ? { SOFTHSM2_CONF: softhsmConfiguration(stateDir, device.device, folder) } : {};
-  return { place, environment: childEnvironment({ ...environment, ...own, ...device.env }) };
+  return { place, environment: childEnvironment({ ...profile.environment, ...MODULE_ENVIRONMENT[profile.initialisation](device, stateDir, folder), ...device.env }) };
 }
 
 /** Whether the files of an embedded token stand there. A token without a folder of ours is for its module to find. */
-export function tokenFilesPresent(device: DeviceConfig): boolean {
+export function tokenFilesPresent(device: DeviceConfig, profile: VendorProfile): boolean {
   if (device.tokenDir === undefined) return true;
-  const { tokenFile } = vendorProfile(device.profile);
-  return existsSync(tokenFile === undefined ? device.tokenDir : join(device.tokenDir, tokenFile));
+  return existsSync(profile.tokenFile === undefined ? device.tokenDir : join(device.tokenDir, profile.tokenFile));
+}
+
+const MODULE_ENVIRONMENT: Readonly<Record<VendorProfile['initialisation'], (device: DeviceConfig, stateDir: string, folder: string) => Record<string, string>>> = {
+  none: () => ({}),
+  nss: () => ({}),
+  softhsm: (device, stateDir, folder) => {
+    const lines = [`directories.tokendir = ${folder}`, 'objectstore.backend = file', 'log.level = ERROR', 'slots.removable = false', 'slots.mechanisms = ALL'];
+    return { SOFTHSM2_CONF: configuration(stateDir, `${device.device}${ending(folder)}.softhsm2.conf`, lines) };
+  },
+  'hsm-sim': (device, stateDir, folder) => {
+    const own = { label: device.tokenLabel ?? device.device, serial: simulatorSerial(device.device), dir: folder, ...device.simulator };
+    return { HUFU_SIM_CONF: configuration(stateDir, `${device.device}${ending(folder)}.hsm-sim.conf`, Object.entries(own).map(([key, value]) => `${key} = ${value}`)) };
+  },
+};
+
+/** A token that is being made has a configuration of its own. */
+function ending(folder: string): string {
+  return folder.endsWith('.new') ? '.new' : '';
+}
+
+/** Two simulators never have the same: 16 characters out of the device's name. */
+function simulatorSerial(device: string): string {
+  return `SIM${createHash('sha256').update(device).digest('hex').slice(0, 13).toUpperCase()}`;
 }
 
 /** The token's label comes from here at every start; NSS keeps none in its database. */
@@ -42,9 +62,8 @@ function nssParameters(folder: string, label: string): string {
   return `configdir='sql:${quoted(folder)}' certPrefix='' keyPrefix='' secmod='' dbTokenDescription='${quoted(label)}' flags=`;
 }
 
-function softhsmConfiguration(stateDir: string, device: string, folder: string): string {
-  const file = resolve(stateDir, `${device}${folder.endsWith('.new') ? '.new' : ''}.softhsm2.conf`);
-  const lines = [`directories.tokendir = ${folder}`, 'objectstore.backend = file', 'log.level = ERROR', 'slots.removable = false', 'slots.mechanisms = ALL'];
+function configuration(stateDir: string, name: string, lines: readonly string[]): string {
+  const file = resolve(stateDir, name);
   writeFileAtomic(file, `${lines.join('\n')}\n`);
   return file;
 }

@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs';
+import { isAppError } from '#libs/platform';
+import type { HsmRequest, Ticket } from '#libs/signature';
+import { CommandClient } from '../command-client.js';
+import type { RehearsalQuorum } from './rehearsal-quorum.js';
+
+const LOOK_EVERY_MS = 50;
+
+interface Pending {
+  readonly id: string;
+  readonly subject: HsmRequest | Ticket;
+}
+
+/** Looks what waits for approvers at the service, has two of them sign, and hands their signatures in. */
+export class ApprovalRound {
+  private stopped = false;
+  private running: Promise<void> = Promise.resolve();
+  /** How many subjects were signed: each request of a privileged recipe, each batch ticket. */
+  signed = 0;
+
+  constructor(
+    private readonly socket: string,
+    private readonly quorum: RehearsalQuorum,
+  ) {}
+
+  start(): this {
+    this.running = this.run();
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    let client: CommandClient | undefined;
+    while (!this.stopped) {
+      try {
+        if (client === undefined && existsSync(this.socket)) client = await CommandClient.open(this.socket);
+        for (const { id, subject } of (await client?.call<Pending[]>('approvals.pending')) ?? []) {
+          await client?.call('approvals.submit', { id, approvals: await this.quorum.approve(subject) });
+          this.signed++;
+        }
+      } catch (error) {
+        // The service is not there yet, or goes; a subject that is gone was taken by its deadline.
+        if (!isAppError(error)) throw error;
+        if (error.code !== 'NOT_FOUND') client = undefined;
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+    client?.close();
+  }
+}

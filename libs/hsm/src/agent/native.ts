@@ -1,0 +1,34 @@
+import { createRequire } from 'node:module';
+import type { Executor } from './executor.js';
+
+/** What `open` is told of the module; all numbers are PKCS#11's. */
+export interface ExecutorOptions {
+  /** Path as pkcs11js loaded it: the executor works on the same module and login. */
+  readonly modulePath: string;
+  /** CK_SLOT_ID. */
+  readonly slot: number;
+  /** Wanted at most; a device that gives fewer is used with those. */
+  readonly sessions: number;
+  /** In the order of SYMMETRIC_ALGORITHMS. */
+  readonly algorithms: readonly ExecutorAlgorithm[];
+  /** CKM_XOR_HALVES; 0 = none. */
+  readonly xorHalves: number;
+  readonly checkValueAttribute: boolean;
+}
+
+export interface ExecutorAlgorithm {
+  readonly keyType: number;
+  readonly encryptData: number;
+  readonly ecb: number;
+  readonly cbc: number;
+  readonly blockBytes: number;
+  readonly valueLength: number;
+}
+
+interface Native {
+  open(options: ExecutorOptions): Executor;
+  harden(options: { readonly undumpable: boolean; readonly dieWithParent: boolean }): void;
+}
+
+/** The addon of libs/hsm/native, built by ./hufu. Its place stands in package.json, the same for src and dist. */
+export const native = createRequire(import.meta.url)('#native/executor.node') as Native;

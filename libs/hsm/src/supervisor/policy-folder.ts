@@ -1,0 +1,81 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AppError } from '#libs/platform/domain';
+import { writeFileAtomic, zodReason } from '#libs/platform/host';
+import { type QuorumPolicy, requirePolicyChain, SignedPolicy, subjectDigest } from '#libs/signature';
+
+/**
+ * The signed approver list and policy: `1.json`, `2.json`, … in a folder. The digest of the first is pinned in the state folder at
+ * the first start; from then on only a chain that begins with it is taken. Throws POLICY_INVALID, POLICY_CHANGED.
+ */
+export class PolicyFolder {
+  #policy: QuorumPolicy;
+  readonly #pinned: string;
+  readonly #latestFile: string;
+
+  constructor(
+    private readonly folder: string,
+    stateDir: string,
+  ) {
+    const pin = join(stateDir, 'bootstrap-policy');
+    this.#latestFile = join(stateDir, 'latest-policy');
+    const known = existsSync(pin) ? readFileSync(pin, 'utf8').trim() : undefined;
+    const chain = this.#read();
+    const last = requirePolicyChain(chain, known, folder);
+    this.#requireNoStepBack(chain);
+    this.#pinned = known ?? subjectDigest((chain[0] as SignedPolicy).policy);
+    if (known === undefined) writeFileAtomic(pin, `${this.#pinned}\n`, 0o600);
+    this.#policy = this.#taken(last);
+  }
+
+  /** Digest of the first version: what this host trusts. */
+  get bootstrapDigest(): string {
+    return this.#pinned;
+  }
+
+  /** The policy in force; a version that was added since the last look is taken when it is signed by the one before. */
+  current(): QuorumPolicy {
+    if (existsSync(this.#file(this.#policy.version + 1))) {
+      const chain = this.#read();
+      const last = requirePolicyChain(chain, this.#pinned, this.folder);
+      this.#requireNoStepBack(chain);
+      this.#policy = this.#taken(last);
+    }
+    return this.#policy;
+  }
+
+  /** Written down before it counts. */
+  #taken(policy: QuorumPolicy): QuorumPolicy {
+    writeFileAtomic(this.#latestFile, `${subjectDigest(policy)}\n`, 0o600);
+    return policy;
+  }
+
+  /** Who takes the newest version out of the folder must not bring back the approvers or the lower quorum of an older one. */
+  #requireNoStepBack(chain: readonly SignedPolicy[]): void {
+    if (!existsSync(this.#latestFile)) return;
+    const latest = readFileSync(this.#latestFile, 'utf8').trim();
+    if (!chain.some(({ policy }) => subjectDigest(policy) === latest)) throw new AppError('POLICY_INVALID', { reason: `a version that this host has taken is missing (${latest})`, directory: this.folder });
+  }
+
+  #file(version: number): string {
+    return join(this.folder, `${version}.json`);
+  }
+
+  #read(): SignedPolicy[] {
+    const chain: SignedPolicy[] = [];
+    for (let version = 1; existsSync(this.#file(version)); version++) chain.push(parse(this.#file(version), this.folder));
+    return chain;
+  }
+}
+
+function parse(file: string, directory: string): SignedPolicy {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new AppError('POLICY_INVALID', { reason: `${file}: ${(error as Error).message}`, directory }, { cause: error });
+  }
+  const parsed = SignedPolicy.safeParse(raw);
+  if (!parsed.success) throw new AppError('POLICY_INVALID', { reason: `${file}: ${zodReason(parsed.error)}`, directory });
+  return parsed.data;
+}
