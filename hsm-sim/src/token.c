@@ -278,13 +278,27 @@ static CK_RV make_identity(void) {
   return rv;
 }
 
+/* Every way of showing a PIN counts, else C_SetPIN would guess without end. */
+static CK_RV try_pin(CK_USER_TYPE user, const CK_UTF8CHAR *pin, CK_ULONG length, uint8_t token_key[KEY]) {
+  unsigned *left = user == CKU_USER ? &sim_the_token.user_tries_left : &sim_the_token.so_tries_left;
+  if (*left == 0) return CKR_PIN_LOCKED;
+  /* Counted before it is tried: a power cut gives no try back. */
+  (*left)--;
+  CK_RV rv = sim_token_save();
+  if (rv != CKR_OK) return rv;
+  if (!open_pin(user, pin, length, token_key)) return *left == 0 ? CKR_PIN_LOCKED : CKR_PIN_INCORRECT;
+  *left = sim_settings.pin_tries;
+  return sim_token_save();
+}
+
 CK_RV sim_token_init(const CK_UTF8CHAR *pin, CK_ULONG length, const CK_UTF8CHAR *label) {
   uint8_t token_key[KEY];
-  if (sim_the_token.initialized && !sim_the_token.tampered && !open_pin(CKU_SO, pin, length, token_key)) return CKR_PIN_INCORRECT;
+  CK_RV rv = sim_the_token.initialized && !sim_the_token.tampered ? try_pin(CKU_SO, pin, length, token_key) : CKR_OK;
+  if (rv != CKR_OK) return rv;
   if (length < PIN_LEAST || length > PIN_MOST) return CKR_PIN_LEN_RANGE;
   sim_token_forget();
   sim_random(token_key, sizeof token_key);
-  CK_RV rv = set_pin(CKU_SO, pin, length, token_key);
+  rv = set_pin(CKU_SO, pin, length, token_key);
   if (rv == CKR_OK) {
     memcpy(sim_the_token.label, label, LABEL_BYTES);
     sim_the_token.initialized = true;
@@ -304,15 +318,7 @@ CK_RV sim_token_login(CK_USER_TYPE user, const CK_UTF8CHAR *pin, CK_ULONG length
   if (sim_the_token.user != NOBODY) return sim_the_token.user == user ? CKR_USER_ALREADY_LOGGED_IN : CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
   if (!sim_the_token.initialized) return CKR_TOKEN_NOT_RECOGNIZED;
   if (user == CKU_USER && !sim_the_token.user_pin_set) return CKR_USER_PIN_NOT_INITIALIZED;
-  unsigned *left = user == CKU_USER ? &sim_the_token.user_tries_left : &sim_the_token.so_tries_left;
-  if (*left == 0) return CKR_PIN_LOCKED;
-  /* Counted before it is tried: a power cut gives no try back. */
-  (*left)--;
-  CK_RV rv = sim_token_save();
-  if (rv != CKR_OK) return rv;
-  if (!open_pin(user, pin, length, sim_the_token.token_key)) return *left == 0 ? CKR_PIN_LOCKED : CKR_PIN_INCORRECT;
-  *left = sim_settings.pin_tries;
-  rv = sim_token_save();
+  CK_RV rv = try_pin(user, pin, length, sim_the_token.token_key);
   if (rv == CKR_OK && user == CKU_USER) rv = unseal_all();
   if (rv != CKR_OK) return rv;
   sim_the_token.user = user;
@@ -337,7 +343,8 @@ CK_RV sim_token_change_pin(const CK_UTF8CHAR *old, CK_ULONG old_length, const CK
   uint8_t token_key[KEY];
   const CK_USER_TYPE user = sim_the_token.user == CKU_SO ? CKU_SO : CKU_USER;
   if (!pins.set[user]) return CKR_USER_PIN_NOT_INITIALIZED;
-  CK_RV rv = open_pin(user, old, old_length, token_key) ? set_pin(user, pin, length, token_key) : CKR_PIN_INCORRECT;
+  CK_RV rv = try_pin(user, old, old_length, token_key);
+  if (rv == CKR_OK) rv = set_pin(user, pin, length, token_key);
   OPENSSL_cleanse(token_key, sizeof token_key);
   return rv == CKR_OK ? sim_token_save() : rv;
 }

@@ -112,6 +112,21 @@ static void pins_and_limits(void) {
   expect("  and is changed by its owner", p11->C_SetPIN(session, PIN_OF("fresh-1"), PIN_OF("fresh-2")), CKR_OK);
   p11->C_Logout(session);
   expect("  to another", p11->C_Login(session, CKU_USER, PIN_OF("fresh-2")), CKR_OK);
+  p11->C_Logout(session);
+  expect("a change with a wrong PIN", p11->C_SetPIN(session, PIN_OF("wrong"), PIN_OF("fresh-3")), CKR_PIN_INCORRECT);
+  check(token_flags() & CKF_USER_PIN_COUNT_LOW, "  is counted");
+  p11->C_SetPIN(session, PIN_OF("wrong"), PIN_OF("fresh-3"));
+  expect("  thrice", p11->C_SetPIN(session, PIN_OF("wrong"), PIN_OF("fresh-3")), CKR_PIN_LOCKED);
+  expect("  a locked PIN is not changed", p11->C_SetPIN(session, PIN_OF("fresh-2"), PIN_OF("fresh-3")), CKR_PIN_LOCKED);
+  p11->C_CloseSession(session);
+  for (int i = 0; i < 3; i++) p11->C_CloseSession(more[i]);
+  CK_UTF8CHAR label[32];
+  memset(label, ' ', sizeof label);
+  expect("C_InitToken with a wrong PIN", p11->C_InitToken(0, (CK_UTF8CHAR *)"wrong", 5, label), CKR_PIN_INCORRECT);
+  check(token_flags() & CKF_SO_PIN_COUNT_LOW, "  is counted");
+  p11->C_InitToken(0, (CK_UTF8CHAR *)"wrong", 5, label);
+  expect("  thrice", p11->C_InitToken(0, (CK_UTF8CHAR *)"wrong", 5, label), CKR_PIN_LOCKED);
+  expect("  the right one comes too late", p11->C_InitToken(0, (CK_UTF8CHAR *)SO_PIN, sizeof SO_PIN - 1, label), CKR_PIN_LOCKED);
   p11->C_Finalize(NULL);
 }
 
