@@ -40,7 +40,8 @@ export async function makeFleetKeys(hsm: SupervisorHsm, devices: readonly string
   return { transport, purchase, purchaseMacs: answers[0] as string[] };
 }
 
-const purchaseItem = (keyId: string, card: number): { key: KeyPath; sessionInput: Uint8Array; data: Uint8Array } => ({ key: userKey(keyId, card), sessionInput: SESSION_INPUT, data: DATA });
+/** MAC1 of a purchase with the user card of this number. */
+export const purchaseItem = (keyId: string, card: number): { key: KeyPath; sessionInput: Uint8Array; data: Uint8Array } => ({ key: userKey(keyId, card), sessionInput: SESSION_INPUT, data: DATA });
 
 async function inLanes<T>(items: readonly T[], act: (item: T) => Promise<unknown>): Promise<void> {
   const waiting = [...items];

@@ -54,14 +54,24 @@ export class Keys {
     });
   }
 
-  /** Copies a root to a second device under a wrap; check value and fingerprint must come out equal there. */
-  async copy(label: string, to: string): Promise<KeyRecord> {
+  /** Enters a test transport key that is in the register into one more device. */
+  copyTestTransportKey(label: string, to: string): Promise<KeyRecord> {
+    return this.addCopy(label, to, (keyId) => this.hsm.importTestTransportKey(to, { keyId, label }));
+  }
+
+  /** Copies a root to a second device under a wrap. */
+  copy(label: string, to: string): Promise<KeyRecord> {
+    return this.addCopy(label, to, (keyId, from) => this.hsm.transfer({ keyId, from, to }));
+  }
+
+  /** Check value and fingerprint must come out equal there. Throws KEY_COPY_DIFFERS. */
+  private async addCopy(label: string, to: string, bring: (keyId: string, from: string) => Promise<unknown>): Promise<KeyRecord> {
     const key = await this.get(label);
     const [from] = holders(key);
     if (from === undefined) throw new AppError('KEY_NOT_FOUND', { device: '-', keyId: key.keyId });
     const copy = await this.copyOn(to, 'planned');
     await this.store(key, 'keys.copyIntent', { from, to }, (tx, entryId) => this.repository.putCopy(tx, key.keyId, copy, entryId));
-    await this.hsm.transfer({ keyId: key.keyId, from, to });
+    await bring(key.keyId, from);
     const there = await this.measure(to, key.keyId, key.kcvMethod ?? 'zero3');
     if (there.kcv !== key.kcv || there.fingerprint !== key.fingerprint) {
       await this.abortCopy(key, copy);

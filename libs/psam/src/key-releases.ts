@@ -6,6 +6,7 @@ import { Clock } from '#libs/platform';
 import { AppError, concatBytes, toHex } from '#libs/platform/domain';
 import { digestHex } from './domain/apdu-log.js';
 import { KEY_SLOTS, type SlotName } from './domain/card-profile.js';
+import { isGroup } from './domain/key-set.js';
 import { PsamRepository } from './psam.repository.js';
 
 /**
@@ -23,10 +24,13 @@ export class KeyReleases {
     private readonly clock: Clock,
   ) {}
 
-  /** Throws KEY_ALREADY_RELEASED, PSAM_STATE_ILLEGAL when the card is not in work, HSM_*. */
+  /**
+   * In a group of devices two compute the load and nothing is released unless they agree: a chip has no second chance.
+   * Throws KEY_ALREADY_RELEASED, PSAM_STATE_ILLEGAL when the card is not in work, HSM_*.
+   */
   async release(chipSerial: string, slot: SlotName, load: ProtectedKeyLoad, device: string): Promise<ProtectedKey> {
     await this.commitIntent(chipSerial, slot, load);
-    const [protectedKey] = await this.hsm.protectForCard(device, [load]);
+    const [protectedKey] = await this.hsm.protectForCard(device, [load], { paired: isGroup(device) });
     return protectedKey as ProtectedKey;
   }
 

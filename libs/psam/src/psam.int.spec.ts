@@ -3,21 +3,29 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { DataSource } from 'typeorm';
-import { Hsm, HsmModule } from '#libs/hsm';
+import { type DeviceConfig, Hsm, HsmModule } from '#libs/hsm';
 import { Keys, KeysModule } from '#libs/keys';
 import { Organisations, OrganisationsModule } from '#libs/organisations';
 import { Clock, FixedClock, openDataSource, PlatformModule } from '#libs/platform';
 import { toHex } from '#libs/platform/domain';
 import { createTestDatabase, type TestDatabase } from '../../../test/env/test-database.js';
 import { startTestCard, type TestCard, type TestCardOptions } from '../../../test/env/test-card.js';
-import { startTestHsm, type TestHsm } from '../../../test/env/test-hsm.js';
+import { startTestHsm, testDevices, type TestHsm } from '../../../test/env/test-hsm.js';
 import type { Apdu, CardAnswer } from './domain/apdu.js';
 import { CardChannel, type PersonalisationResult, Psam, type PsamKeySet, PsamModule, type PsamOrder, SocketCardChannel } from './index.js';
 
 const DEVICE = 'diversification-1';
+const SIBLING = 'diversification-2';
 const INSTITUTION = 'HOSPITAL0001';
 const chip = (n: number): string => `48554655${n.toString(16).toUpperCase().padStart(8, '0')}`;
 const terminal = (n: number): string => `110000${n.toString().padStart(6, '0')}`;
+
+/** The embedded tokens and a second one for cards. */
+function withSibling(dir: string): DeviceConfig[] {
+  const devices = testDevices(dir);
+  const first = devices.find(({ device }) => device === DEVICE) as DeviceConfig;
+  return [...devices, { ...first, device: SIBLING, tokenDir: join(dir, 'tokens', SIBLING), pinFile: join(dir, 'pins', SIBLING) }];
+}
 
 /** Runs `before` when a command that matches goes by: a test's hand at the reader. */
 class Watched extends CardChannel {
@@ -54,16 +62,18 @@ describe('PSAM room with real tokens, database and card processes', () => {
   let lots = 0;
 
   beforeAll(async () => {
-    [database, token] = await Promise.all([createTestDatabase(), startTestHsm()]);
+    [database, token] = await Promise.all([createTestDatabase(), startTestHsm({ devices: withSibling })]);
     app = await startApp();
     psam = app.get(Psam);
     owner = await openDataSource({ url: database.url });
     const keys = app.get(Keys);
     const roots: Record<string, string> = { transportRoot: (await keys.enterTestTransportKey('transport', DEVICE)).keyId };
+    await keys.copyTestTransportKey('transport', SIBLING);
     const classes = { controlRoot: 'psamControlRoot', maintenanceRoot: 'psamMaintenanceRoot', purchaseRoot: 'purchaseRoot', dataRoot: 'dataRoot' } as const;
     for (const [use, keyClass] of Object.entries(classes)) {
       await keys.generateRoot({ label: use, keyClass, algorithm: '3des2', device: 'general-1' });
       await keys.copy(use, DEVICE);
+      await keys.copy(use, SIBLING);
       roots[use] = (await keys.activate(use)).keyId;
     }
     keySet = roots as PsamKeySet;
@@ -89,7 +99,7 @@ describe('PSAM room with real tokens, database and card processes', () => {
     const module = await Test.createTestingModule({
       imports: [
         PlatformModule.forRoot({ processName: 'test', database: { url: database.url, role: 'hufu_service' } }),
-        HsmModule.forRoot({ socket: join(token.socketDir, 'service.sock') }),
+        HsmModule.forRoot({ socket: join(token.socketDir, 'service.sock'), authoriser: token.authoriser('service') }),
         KeysModule,
         OrganisationsModule,
         PsamModule,
@@ -140,16 +150,41 @@ describe('PSAM room with real tokens, database and card processes', () => {
     await expect(make(order.orderNo, chips[3] as string)).rejects.toMatchObject({ code: 'PSAM_ORDER_CLOSED' });
   });
 
+  it('in a group two devices compute each load, and an order needs every key in both', async () => {
+    const { order, chips } = await lotAndOrder(1, 0, { device: '@diversification' });
+    const keys = app.get(Keys);
+    await keys.generateRoot({ label: 'in one', keyClass: 'dataRoot', algorithm: '3des2', device: 'general-1' });
+    await keys.copy('in one', DEVICE);
+    const { keyId: dataRoot } = await keys.activate('in one');
+    const unfit = { code: 'PSAM_KEY_UNFIT', details: { use: 'dataRoot', reason: 'not in @diversification' } };
+    await expect(psam.placeOrder({ ...order, keySet: { ...keySet, dataRoot } })).rejects.toMatchObject(unfit);
+    await psam.placeOrder(order);
+    const requests = async (device: string): Promise<number> => (await token.hsm.fleet()).devices.find((each) => each.device === device)?.counters.items ?? 0;
+    const hsm = app.get(Hsm);
+    const protect = hsm.protectForCard.bind(hsm);
+    const both: number[][] = [];
+    hsm.protectForCard = async (...args) => {
+      const before = [await requests(DEVICE), await requests(SIBLING)];
+      const answer = await protect(...args);
+      both.push([(await requests(DEVICE)) - (before[0] as number), (await requests(SIBLING)) - (before[1] as number)]);
+      return answer;
+    };
+    const result = await make(order.orderNo, chips[0] as string).finally(() => (hsm.protectForCard = protect));
+    expect(result).toMatchObject({ state: 'good' });
+    // Known answers may be asked in between.
+    expect(both.map(([first, second]) => [(first as number) >= 1, (second as number) >= 1])).toEqual(Array(6).fill([true, true]));
+  });
+
   it('commits each key release, bound to its challenge, before the token makes it', async () => {
     const { order, chips } = await lotAndOrder(1);
     await psam.placeOrder(order);
     const hsm = app.get(Hsm);
     const protect = hsm.protectForCard.bind(hsm);
     const seen: number[] = [];
-    hsm.protectForCard = async (device, items) => {
+    hsm.protectForCard = async (...args) => {
       const [row] = await owner.query('SELECT count(*)::int AS released, count(loaded_at)::int AS loaded FROM psam_key_release WHERE chip_serial = $1', [chips[0]]);
       seen.push(row.released * 10 + row.loaded);
-      return protect(device, items);
+      return protect(...args);
     };
     const result = await make(order.orderNo, chips[0] as string).finally(() => (hsm.protectForCard = protect));
     expect(result.state).toBe('good');

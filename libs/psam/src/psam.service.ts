@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { z } from 'zod';
+import { Hsm } from '#libs/hsm';
 import { Journal } from '#libs/journal';
 import { holders, Keys } from '#libs/keys';
 import { Clock, zodReason } from '#libs/platform';
@@ -10,7 +11,7 @@ import type { CardChannel } from './card-channel.js';
 import type { Apdu } from './domain/apdu.js';
 import type { SlotName } from './domain/card-profile.js';
 import { difference, requireConserved, type Stock } from './domain/conservation.js';
-import { keyUnfitness } from './domain/key-set.js';
+import { isGroup, keyUnfitness, places } from './domain/key-set.js';
 import { beijingDay, isFiled, type PersonalisationResult, type PsamCard, PsamLot, PsamOrder, PsamVendor } from './domain/psam.js';
 import { type PsamState, transition } from './domain/psam-state.js';
 import { Personalisation } from './personalisation.service.js';
@@ -25,6 +26,7 @@ export class Psam {
     private readonly personalisation: Personalisation,
     private readonly journal: Journal,
     private readonly keys: Keys,
+    private readonly hsm: Hsm,
     private readonly clock: Clock,
   ) {}
 
@@ -163,7 +165,8 @@ export class Psam {
   }
 
   private async requireKeys(order: PsamOrder): Promise<void> {
-    const register = (await this.keys.list()).map((key) => ({ ...key, devices: holders(key) }));
+    const devices = isGroup(order.device) ? await this.hsm.devices() : [];
+    const register = (await this.keys.list()).map((key) => ({ ...key, devices: places(holders(key), devices) }));
     const unfit = keyUnfitness(order.keySet, order.device, register);
     if (unfit !== undefined) throw new AppError('PSAM_KEY_UNFIT', { ...unfit });
   }

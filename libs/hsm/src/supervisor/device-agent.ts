@@ -24,9 +24,11 @@ const BACKOFF_MOST_SECONDS = 60;
 /** A device that was unplugged is no crash: its return is seen soon, however often it goes. */
 const MISSING_LOOK_MOST_SECONDS = 5;
 /** Up this long, a crash is a new one and not the next of a row. */
-const STEADY_SECONDS = 30;
+const STEADY_SECONDS = 10;
 const LATCH_LOOK_SECONDS = 1;
 const QUEUE_MOST = 4096;
+/** The device is well, and has enough to do. */
+export const QUEUE_FULL = 'queue full';
 /** Requests that an agent may have at once beyond one for each session: the next is there when a session falls idle. */
 const AHEAD = 2;
 /** Block the agent while the device makes or moves a key. */
@@ -89,6 +91,7 @@ export class DeviceAgent {
   #outstandingItems = 0;
   #nextId = 1;
   #backoffSeconds = 0;
+  #missingSeconds = 1;
   #upSinceMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #watchdog: AgentWatchdog | undefined;
@@ -177,7 +180,7 @@ export class DeviceAgent {
   /** Throws the code that the state stands for (PIN_REFUSED, TOKEN_MISSING, HSM_DEVICE_DOWN), or the agent's refusal. */
   run(recipe: string, request: unknown, classes: readonly KeyClass[], online = true, items = 1): Promise<unknown> {
     if (this.#state !== 'up' && this.#state !== 'starting' && this.#state !== 'quarantined') return Promise.reject(this.unavailable());
-    if (this.#lanes.waiting >= QUEUE_MOST) return Promise.reject(new AppError('HSM_DEVICE_DOWN', { device: this.name, reason: 'queue full' }));
+    if (this.#lanes.waiting >= QUEUE_MOST) return Promise.reject(new AppError('HSM_DEVICE_DOWN', { device: this.name, reason: QUEUE_FULL }));
     return new Promise((resolve, reject) => {
       this.#outstandingItems += items;
       this.#lanes.add({ recipe, request, classes, items, resolve, reject }, online);
@@ -295,6 +298,7 @@ export class DeviceAgent {
     [this.#state, this.#reason] = this.#lie === undefined ? ['up', ''] : ['quarantined', this.#lie];
     [this.#token, this.#sessions] = [token, sessions];
     this.#epoch++;
+    this.#missingSeconds = 1;
     this.#upSinceMs = performance.now();
     this.#lanes = relaned(this.#lanes, Math.max(1, sessions) + AHEAD);
     this.#watchdog = new AgentWatchdog({
@@ -318,6 +322,8 @@ export class DeviceAgent {
       (error: unknown) => {
         this.options.log.error('device does not serve', error, { device: this.name });
         this.#settled();
+        // Nothing else would ask it again: it would stay up and serve nobody until its agent ends.
+        if (this.#child === child) this.kill(`does not serve: ${(error as Error).message}`);
       },
     );
     this.#pump();
@@ -395,9 +401,10 @@ export class DeviceAgent {
     if (error !== undefined) this.options.log.error('agent start failed', error, { device: this.name });
     if (state === 'pinLatched') return this.#waitForLatch();
     // A crash is answered at once, the next of a row after a pause; a token that is not there is looked for after one.
-    const pause = state === 'missing' ? Math.min(Math.max(1, this.#backoffSeconds), MISSING_LOOK_MOST_SECONDS) : this.#backoffSeconds;
+    const pause = state === 'missing' ? this.#missingSeconds : this.#backoffSeconds;
     this.#timer = setTimeout(() => this.start(), pause * 1000);
-    this.#backoffSeconds = Math.min(Math.max(1, this.#backoffSeconds * 2), BACKOFF_MOST_SECONDS);
+    if (state === 'missing') this.#missingSeconds = Math.min(this.#missingSeconds * 2, MISSING_LOOK_MOST_SECONDS);
+    else this.#backoffSeconds = Math.min(Math.max(1, this.#backoffSeconds * 2), BACKOFF_MOST_SECONDS);
   }
 
   #refuseAll(error: AppError): void {

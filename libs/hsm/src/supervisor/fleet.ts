@@ -7,13 +7,13 @@ import { FACTOR_BYTES, isReservedAt } from '../domain/factors.js';
 import { isDeviceFailure } from '../domain/failover.js';
 import type { FleetStatus } from '../domain/fleet-status.js';
 import type { KeyClass } from '../domain/key-class.js';
-import { pkcs11Error } from '../domain/pkcs11-errors.js';
 import { allowedClasses, type Client } from '../domain/policy.js';
 import { type ClientRequest, IDEMPOTENT_RECIPES, type RecipeName, RECIPES, type RecipeRequest } from '../domain/recipes.js';
 import type { DeviceAgent } from './device-agent.js';
 import type { DeviceRecords } from './device-records.js';
 import type { FingerprintRecord } from './fingerprint-record.js';
 import type { Gate } from './gate.js';
+import { allFailed, type Failure, isBusy, nobodyAnswers, offers, refusesRequest } from './group-errors.js';
 import type { KnownAnswerWatch } from './known-answer-watch.js';
 import { Transfers } from './transfers.js';
 import { UnprovenAnswers } from './unproven-answers.js';
@@ -176,10 +176,10 @@ export class Fleet {
   /** Tries device after device until one answers. A refusal by rule is the answer of all. Throws the last device's failure. */
   async #withFailover(work: Asked, group: DeviceGroup, without: ReadonlySet<DeviceAgent>): Promise<Answered> {
     const tried = new Set(without);
-    const failures: { agent: DeviceAgent; error: AppError }[] = [];
+    const failures: Failure[] = [];
     for (;;) {
       const agent = chooseDevice(this.#candidates(work, group, tried).map((each) => ({ device: each.name, outstanding: each.outstanding, agent: each })), this.#turn++)?.agent;
-      if (agent === undefined) throw failures.length === 0 ? this.#nobody(work, group, without) : this.#allFailed(group, failures);
+      if (agent === undefined) throw failures.length === 0 ? nobodyAnswers(`@${group}`, this.#group(group), work, without) : allFailed(`@${group}`, this.#group(group), failures);
       tried.add(agent);
       try {
         const answer = await this.#on(agent, work);
@@ -197,29 +197,6 @@ export class Fleet {
     }
   }
 
-  /** The error of all where they agree about the request or there is one device only, else what became of each. */
-  #allFailed(group: DeviceGroup, failures: readonly { agent: DeviceAgent; error: AppError }[]): AppError {
-    const devices = this.#group(group);
-    const last = (failures.at(-1) as { error: AppError }).error;
-    if (devices.length === 1 || failures.every(({ error }) => refusesRequest(error) || !isDeviceFailure(error.code))) return last;
-    const fate = (agent: DeviceAgent): string => {
-      const { code, details } = failures.find((failure) => failure.agent === agent)?.error ?? {};
-      return code === undefined ? agent.condition : [code, details?.['ckr'] ?? details?.['reason']].filter((part) => part !== undefined).join(' ');
-    };
-    return new AppError('HSM_DEVICE_DOWN', { device: `@${group}`, reason: devices.map((agent) => `${agent.name}: ${fate(agent)}`).join(', ') });
-  }
-
-  #nobody(work: Asked, group: DeviceGroup, without: ReadonlySet<DeviceAgent>): AppError {
-    const all = this.#group(group);
-    const up = all.filter((agent) => agent.serves);
-    if (up.length === 0) return new AppError('HSM_DEVICE_DOWN', { device: `@${group}`, reason: all.map((agent) => `${agent.name}: ${agent.condition}`).join(', ') || 'no device' });
-    if (without.size > 0) return new AppError('HSM_DEVICE_DOWN', { device: `@${group}`, reason: `no second device to compare with: ${all.map((agent) => `${agent.name}: ${agent.condition}`).join(', ')}` });
-    const missing = work.keyIds.find((keyId) => !up.some((agent) => agent.keys.has(keyId)));
-    if (missing !== undefined) return new AppError('KEY_NOT_FOUND', { device: `@${group}`, keyId: missing });
-    if (!up.some((agent) => offers(agent, work.recipe))) return new AppError('HSM_CAPABILITY_MISSING', { device: `@${group}`, recipe: work.recipe });
-    return new AppError('HSM_DEVICE_DOWN', { device: `@${group}`, reason: 'no device holds all keys of the batch' });
-  }
-
   async #on(agent: DeviceAgent, work: Asked): Promise<unknown> {
     try {
       const answer = await agent.run(work.recipe, work.request, work.classes, work.online, work.items);
@@ -229,7 +206,7 @@ export class Fleet {
     } catch (error) {
       if (isAppError(error) && isDeviceFailure(error.code)) {
         agent.counts.failures++;
-        if (!refusesRequest(error)) agent.breaker.failed();
+        if (!refusesRequest(error) && !isBusy(error)) agent.breaker.failed();
         if (error.code === 'HSM_ANSWER_WRONG') void this.parts.watch().look(agent);
       }
       throw error;
@@ -300,16 +277,6 @@ export class Fleet {
 }
 
 const MAKES: ReadonlySet<RecipeName> = new Set(['generateKey', 'generateKeyPair', 'importTestTransportKey']);
-
-/** The profile has the recipe for some algorithm; for which, the agent knows, who reads the key. */
-function offers(agent: DeviceAgent, recipe: RecipeName): boolean {
-  return recipe === 'sign' ? agent.profile.signing.length > 0 : (agent.profile.recipes[recipe as PackedRecipe]?.length ?? 0) > 0;
-}
-
-/** The device is well and says no to what it was asked. */
-function refusesRequest({ code, details }: AppError): boolean {
-  return code === 'HSM_ERROR' && pkcs11Error(String(details['ckr'])).policy === 'refuse';
-}
 
 function groupOf(device: string): DeviceGroup {
   return device.slice(1) as DeviceGroup;

@@ -8,6 +8,8 @@ import type { FingerprintRecord } from './fingerprint-record.js';
 
 /** Keys of a device that are fingerprinted in one run; the next run takes the next ones. */
 const KEYS_A_RUN = 8;
+/** The share of its interval in which a device's turn comes round: what is left is for the run itself. */
+const CYCLE_SHARE = 0.8;
 /** Right runs in a row after which a device that lied is believed again. */
 const RUNS_FOR_RELEASE = 3;
 
@@ -38,7 +40,7 @@ export class KnownAnswerWatch {
         const agent = agents[due++ % agents.length] as DeviceAgent;
         void this.look(agent);
       }
-    }, Math.max(20, (this.seconds * 1000) / Math.max(1, Math.min(agents.length, SHARES)) - 1));
+    }, Math.max(20, (this.seconds * 1000 * CYCLE_SHARE) / Math.max(1, Math.min(agents.length, SHARES))));
   }
 
   stop(): void {
@@ -68,9 +70,11 @@ export class KnownAnswerWatch {
     agent.breaker.trying();
     agent.counts.knownAnswerRuns++;
     try {
-      const wrong = await this.#wrongAnswer(agent);
+      const { asked, wrong } = await this.#ask(agent);
       agent.breaker.tried(wrong === undefined);
       if (wrong !== undefined) return this.#lied(agent, wrong);
+      // Nothing asked, nothing proven: such a device stays quarantined until somebody gives it a key that is recorded.
+      if (asked === 0) return state === 'up';
     } catch (error) {
       if ((error as AppError).code === 'HSM_ANSWER_WRONG') return this.#lied(agent, String((error as AppError).details['what'] ?? ''));
       agent.breaker.tried(false);
@@ -95,21 +99,21 @@ export class KnownAnswerWatch {
     return false;
   }
 
-  /** Name of the first wrong answer. */
-  async #wrongAnswer(agent: DeviceAgent): Promise<string | undefined> {
+  /** How many answers were asked for, and the name of the first wrong one. */
+  async #ask(agent: DeviceAgent): Promise<{ asked: number; wrong?: string }> {
     // Published test keys are entered only where the configuration allows them; elsewhere the device's own keys must do.
     const answers = agent.config.testKeys ? ((await agent.run('knownAnswers', {}, ALL_KEY_CLASSES)) as KnownAnswer[]) : [];
     const wrong = answers.find(({ expected, actual }) => expected !== actual);
-    if (wrong !== undefined) return wrong.name;
+    if (wrong !== undefined) return { asked: answers.length, wrong: wrong.name };
     const roots = [...agent.keys].filter((keyId) => this.record.ofRoot(keyId) !== undefined);
-    if (roots.length === 0) return undefined;
+    if (roots.length === 0) return { asked: answers.length };
     const turn = this.#turn.get(agent.name) ?? 0;
     this.#turn.set(agent.name, turn + KEYS_A_RUN);
     const asked = Array.from({ length: Math.min(KEYS_A_RUN, roots.length) }, (_, i) => roots[(turn + i) % roots.length] as string);
     const batch = packBatch('fingerprints', asked.map((keyId) => ({ key: { keyId, factors: [] } })));
     const fingerprints = readAnswers(agent.name, (await agent.run('fingerprints', { batch }, ALL_KEY_CLASSES)) as Uint8Array, asked.length);
     const different = asked.find((keyId, i) => !equalBytes(fingerprints[i] as Uint8Array, fromHex(this.record.ofRoot(keyId) as string)));
-    return different === undefined ? undefined : `fingerprint of ${different}`;
+    return { asked: answers.length + asked.length, ...(different === undefined ? {} : { wrong: `fingerprint of ${different}` }) };
   }
 }
 

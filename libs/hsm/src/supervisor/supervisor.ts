@@ -77,8 +77,9 @@ export async function runSupervisor(config: HsmConfig, agentEntry: URL): Promise
     gate.close();
   });
   warnOfCertificates(config.devices, now(), log);
-  await startAll([...agents.values()]);
+  // A device that is slow to start must not keep lies of the others from being found.
   watch.start();
+  await startAll([...agents.values()]);
   log.info('ready', Object.fromEntries([...agents.values()].map((agent) => [agent.name, agent.status().state])));
 }
 

@@ -2,6 +2,8 @@ import type { FleetStatus } from '../domain/fleet-status.js';
 
 /** Entries of the list that an operator sees. */
 const LISTED_MOST = 1000;
+/** Kept for a device that gives no known answers; the oldest half is dropped then. */
+const KEPT_MOST = 200_000;
 
 /**
  * Answers that no sibling computed too go out at once; whether the device told the truth is known at its next right known answer.
@@ -20,6 +22,7 @@ export class UnprovenAnswers {
 
   add(device: string, recipe: string, keyIds: readonly string[]): void {
     const answers = this.#byDevice.get(device) ?? [];
+    if (answers.length >= KEPT_MOST) answers.splice(0, KEPT_MOST / 2);
     answers.push({ atMs: performance.now(), recipe, at: this.now().toISOString(), keyIds });
     this.#byDevice.set(device, answers);
   }

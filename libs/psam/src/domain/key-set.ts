@@ -15,7 +15,7 @@ export interface RegisteredKey {
   readonly keyClass: string;
   readonly algorithm: string;
   readonly state: string;
-  /** Devices that hold it now. */
+  /** Devices that hold it now, and groups in which two do (`places`). */
   readonly devices: readonly string[];
 }
 
@@ -24,6 +24,17 @@ export interface Unfitness {
   readonly keyId: string;
   readonly use: string;
   readonly reason: string;
+}
+
+/** An order names a device, or a group of which two devices are to compute each load (`@diversification`). */
+export function isGroup(device: string): boolean {
+  return device.startsWith('@');
+}
+
+/** `holders` and the groups of which at least two devices are among them. */
+export function places(holders: readonly string[], devices: readonly { readonly device: string; readonly group: string }[]): string[] {
+  const groups = devices.filter(({ device }) => holders.includes(device)).map(({ group }) => `@${group}`);
+  return [...holders, ...new Set(groups.filter((group, i) => groups.indexOf(group) !== i))];
 }
 
 /**

@@ -5,7 +5,7 @@ import { desEncrypt, header, parseAnswer, secured, SECURED, selectFile, withData
 import { logDigest, loggedExchange } from './apdu-log.js';
 import { FILES, KEY_SLOTS, keyHeader, slotPath, type CardIdentity, type SlotName } from './card-profile.js';
 import { difference, requireConserved, stock } from './conservation.js';
-import { keyUnfitness, type RegisteredKey } from './key-set.js';
+import { isGroup, keyUnfitness, places, type RegisteredKey } from './key-set.js';
 import { bytesProof, statusProof } from './proof.js';
 import { beijingDay, isFiled, psamSerial, type PsamKeySet } from './psam.js';
 import { ALL_PSAM_STATES, PSAM_STATES, type PsamState, transition } from './psam-state.js';
@@ -170,5 +170,13 @@ describe('small rules', () => {
     expect(keyUnfitness(keySet, 'd', changed(3, { keyClass: 'dataRoot' }))?.reason).toBe('class dataRoot');
     expect(keyUnfitness(keySet, 'd', changed(4, { algorithm: 'aes128' }))?.reason).toBe('algorithm aes128');
     expect(keyUnfitness(keySet, 'other', register)?.reason).toBe('not in other');
+  });
+
+  it('stands in a group when two of its devices hold the key', () => {
+    const devices = [{ device: 'a', group: 'general' }, { device: 'b', group: 'diversification' }, { device: 'c', group: 'diversification' }];
+    expect(places(['a', 'b'], devices)).toEqual(['a', 'b']);
+    expect(places(['a', 'b', 'c'], devices)).toEqual(['a', 'b', 'c', '@diversification']);
+    expect(places([], devices)).toEqual([]);
+    expect([isGroup('a'), isGroup('@general')]).toEqual([false, true]);
   });
 });
