@@ -15,7 +15,7 @@ export interface Finding {
   readonly text: Bilingual;
 }
 
-const finding = (verdict: Verdict, zh: string, en: string): Finding => ({ verdict, text: { zh, en } });
+export const finding = (verdict: Verdict, zh: string, en: string): Finding => ({ verdict, text: { zh, en } });
 
 export function findingOf(error: unknown): Finding {
   if (!isAppError(error)) return finding('bad', `内部错误：${String(error)}`, `internal error: ${String(error)}`);
@@ -94,7 +94,7 @@ export async function checkDatabase(ownerUrl: string): Promise<Finding[]> {
   return findings;
 }
 
-const STATES: Record<DeviceStatus['state'], Bilingual & { verdict: Verdict }> = {
+export const DEVICE_STATES: Record<DeviceStatus['state'], Bilingual & { verdict: Verdict }> = {
   up: { verdict: 'ok', zh: '正常', en: 'up' },
   starting: { verdict: 'note', zh: '启动中', en: 'starting' },
   missing: { verdict: 'bad', zh: '找不到令牌：检查模块、槽位与序列号', en: 'token missing: check module, slot and serial' },
@@ -105,7 +105,7 @@ const STATES: Record<DeviceStatus['state'], Bilingual & { verdict: Verdict }> = 
 
 export function deviceFindings(devices: readonly DeviceStatus[]): Finding[] {
   return devices.flatMap((device) => {
-    const state = STATES[device.state];
+    const state = DEVICE_STATES[device.state];
     const reason = device.reason === '' ? '' : ` (${device.reason})`;
     return [
       finding(state.verdict, `密码机 ${device.device}（${device.profile}，${device.tokenSerial}）${state.zh}${reason}`, `HSM ${device.device} (${device.profile}, ${device.tokenSerial}) ${state.en}${reason}`),

@@ -15,8 +15,6 @@ interface Pending {
 export class ApprovalRound {
   private stopped = false;
   private running: Promise<void> = Promise.resolve();
-  /** How many subjects were signed: each request of a privileged recipe, each batch ticket. */
-  signed = 0;
 
   constructor(
     private readonly socket: string,
@@ -39,16 +37,28 @@ export class ApprovalRound {
       try {
         if (client === undefined && existsSync(this.socket)) client = await CommandClient.open(this.socket);
         for (const { id, subject } of (await client?.call<Pending[]>('approvals.pending')) ?? []) {
-          await client?.call('approvals.submit', { id, approvals: await this.quorum.approve(subject) });
-          this.signed++;
+          if (client !== undefined) await this.decide(client, id, subject);
         }
       } catch (error) {
         // The service is not there yet, or goes; a subject that is gone was taken by its deadline.
         if (!isAppError(error)) throw error;
-        if (error.code !== 'NOT_FOUND') client = undefined;
+        if (error.code !== 'NOT_FOUND') {
+          client?.close();
+          client = undefined;
+        }
       }
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
     client?.close();
+  }
+
+  /** A rejection by one approver is told, so that who asked does not wait for the deadline. */
+  private async decide(client: CommandClient, id: string, subject: HsmRequest | Ticket): Promise<void> {
+    try {
+      await client.call('approvals.submit', { id, approvals: await this.quorum.approve(subject) });
+    } catch (error) {
+      if (!isAppError(error) || error.code !== 'APPROVAL_REFUSED') throw error;
+      await client.call('approvals.refuse', { id, approver: String(error.details['approver']), reason: String(error.details['reason']) });
+    }
   }
 }

@@ -1,21 +1,23 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { SupervisorHsm } from '#libs/hsm';
 import { environment } from '#libs/platform';
-import { isAppError } from '#libs/platform/domain';
 import { type Invocation, parseArguments } from '../command.js';
 import { openDatabase } from '../database.js';
 import { checkDatabase, checkMachine, deviceFindings, type Finding, findingOf, type Verdict } from '../doctor-checks.js';
-import { endLeftovers, lockState, startHsm } from '../product.js';
+import { doctorHsm, tryLock } from '../doctor-hsm.js';
+import { endLeftovers, startHsm } from '../product.js';
 import { SOCKETS } from '../setup-config.js';
 import type { StateFolder } from '../state-folder.js';
 
 const SIGNS: Record<Verdict, string> = { ok: '✓', note: '·', bad: '✗' };
 
 /**
- * Looks at this machine and its data; exit code 1 when something is bad. Beside a product that is up it asks that one;
+ * `doctor hsm` looks at the devices, one page each. `doctor` looks at this machine and its data; exit code 1 when something is bad. Beside a product that is up it asks that one;
  * else it starts database and HSM supervisor for the look. It makes and changes nothing.
  */
-export async function run({ args, checkout, state, terminal }: Invocation): Promise<number> {
+export async function run(invocation: Invocation): Promise<number> {
+  const { args, checkout, state, terminal } = invocation;
+  if (args[0] === 'hsm') return doctorHsm(invocation, parseArguments({ args: args.slice(1), options: { json: { type: 'boolean', default: false } } }).values.json);
   parseArguments({ args: [...args], options: {} });
   let bad = false;
   const show = (findings: readonly Finding[]): void => {
@@ -42,15 +44,6 @@ export async function run({ args, checkout, state, terminal }: Invocation): Prom
   if (bad) terminal.say('有问题需要处理（见 ✗）', 'something needs attention (see ✗)');
   else terminal.say('一切正常', 'all is well');
   return bad ? 1 : 0;
-}
-
-function tryLock(state: StateFolder): ReturnType<typeof lockState> | undefined {
-  try {
-    return lockState(state);
-  } catch (error) {
-    if (isAppError(error) && error.code === 'ALREADY_RUNNING') return undefined;
-    throw error;
-  }
 }
 
 type Show = (findings: readonly Finding[]) => void;

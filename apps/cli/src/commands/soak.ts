@@ -6,11 +6,17 @@ import { join } from 'node:path';
 import { AppError } from '#libs/platform/domain';
 import { childEnvironment, networkEnvironment } from '#libs/platform';
 import { type Invocation, parseArguments, wholeNumber } from '../command.js';
+import { withTestServer } from '../test-server.js';
 import { demoKill } from '../soak/demo-kill.js';
 
 const FORMS = ['none', 'node18', 'home0700', 'space', 'offline'];
 
-const SOAKS: Readonly<Record<string, (invocation: Invocation) => Promise<number>>> = { fresh, 'demo-kill': killAgainAndAgain };
+const SOAKS: Readonly<Record<string, (invocation: Invocation) => Promise<number>>> = {
+  fresh,
+  'demo-kill': killAgainAndAgain,
+  'hsm-fleet': (invocation) => program('hsm-fleet.js', invocation),
+  'hsm-kill': (invocation) => withTestServer(invocation.state, invocation.checkout, (url) => program('hsm-kill.js', invocation, { HUFU_TEST_DATABASE_URL: url })),
+};
 
 /** Long trials of the whole; they make and use trees of their own and leave this state folder alone. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -18,6 +24,15 @@ export async function run(invocation: Invocation): Promise<number> {
   const soak = Object.hasOwn(SOAKS, name) ? SOAKS[name] : undefined;
   if (soak === undefined) throw new AppError('COMMAND_INVALID', { reason: `soak ${name}: ${Object.keys(SOAKS).join(', ')}` });
   return soak({ ...invocation, args });
+}
+
+/** A program of test/soak that says in its last line how many passed and failed; it reads its own arguments. */
+function program(file: string, { args, checkout }: Invocation, environment: Readonly<Record<string, string>> = {}): Promise<number> {
+  return new Promise((resolve, reject) => {
+    spawn(process.execPath, [join(checkout, 'dist', 'test', 'soak', file), ...args], { cwd: checkout, stdio: 'inherit', env: childEnvironment(environment) })
+      .once('error', reject)
+      .once('exit', (code) => resolve(code ?? 1));
+  });
 }
 
 /** Fresh Debian 12 trees (test/soak/fresh.sh). */

@@ -28,7 +28,7 @@ export class ApprovalDesk implements OnModuleDestroy {
   constructor(private readonly minutes: number) {}
 
   /** Resolves with the approvals that somebody submitted. Throws APPROVAL_REFUSED, APPROVAL_EXPIRED. */
-  ask(subject: HsmRequest | Ticket): Promise<Approval[]> {
+  async ask(subject: HsmRequest | Ticket): Promise<Approval[]> {
     const id = subjectDigest(subject);
     if (this.waiting.size >= WAITING_MOST) throw new AppError('APPROVAL_EXPIRED', { what: `${WAITING_MOST} requests are waiting` });
     return new Promise((resolve, reject) => {
