@@ -1,10 +1,11 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DeviceConfig, DeviceStatus, FleetStatus } from '#libs/hsm';
-import { isAppError } from '#libs/platform';
-import { type FleetKeys, FleetLoad, makeFleetKeys } from '../builders/fleet-load.js';
+import { isAppError, toHex } from '#libs/platform';
+import { type FleetKeys, FleetLoad, makeFleetKeys, purchaseItem } from '../builders/fleet-load.js';
 import { simDevice, SimControl } from '../builders/hsm-sim.js';
+import { agentOf } from '../env/agent-of.js';
 import { libraryPath, startTestHsm, type TestHsm } from '../env/test-hsm.js';
 
 /**
@@ -22,11 +23,11 @@ interface Fleet {
   readonly keys: FleetKeys;
 }
 
-async function startFleet(names: readonly string[] = NAMES, dir?: string, earlier?: Readonly<Record<string, SimControl>>): Promise<{ rig: TestHsm; controls: Readonly<Record<string, SimControl>> }> {
+async function startFleet(names: readonly string[] = NAMES, dir?: string, earlier?: Readonly<Record<string, SimControl>>, knownAnswerSeconds = KNOWN_ANSWER_SECONDS): Promise<{ rig: TestHsm; controls: Readonly<Record<string, SimControl>> }> {
   const controls: Record<string, SimControl> = { ...earlier };
   const rig = await startTestHsm({
     ...(dir === undefined ? {} : { dir }),
-    settings: { knownAnswerSeconds: KNOWN_ANSWER_SECONDS },
+    settings: { knownAnswerSeconds },
     devices: (at) => names.map((name) => simDevice(at, name, { control: (controls[name] ??= new SimControl(join(at, 'faults', name))) })),
   });
   return { rig, controls };
@@ -60,20 +61,6 @@ const isState = (rig: TestHsm, device: string, state: string) => async (): Promi
 const allUp = (rig: TestHsm, seconds = 45): Promise<number> => until('all up', seconds, async () => (await rig.hsm.fleet()).groups.some(({ group, up, of }) => group === 'diversification' && up === of));
 const codeOf = async (act: Promise<unknown>): Promise<string> => act.then(() => 'ok', (error: unknown) => (isAppError(error) ? error.code : String(error)));
 const deviceOf = (fleet: FleetStatus, device: string): FleetStatus['devices'][number] => fleet.devices.find((each) => each.device === device) as FleetStatus['devices'][number];
-
-/** The agent of a device: the child of the supervisor that has the device's configuration in its environment. */
-function agentOf(rig: TestHsm, device: string): number {
-  const pid = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).find((each) => {
-    try {
-      const parent = readFileSync(`/proc/${each}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[1];
-      return Number(parent) === rig.supervisor.pid && readFileSync(`/proc/${each}/environ`, 'utf8').includes(`/${device}.hsm-sim.conf`);
-    } catch {
-      return false;
-    }
-  });
-  if (pid === undefined) throw new Error(`no agent of ${device}`);
-  return pid;
-}
 
 function isAlive(pid: number): boolean {
   try {
@@ -330,6 +317,69 @@ describe('a fleet that is started anew', () => {
     await load.stop();
     expect(load.events).toEqual([]);
     expect(load.right).toBeGreaterThan(50);
+  });
+});
+
+describe('comparison between devices, before any known answer tells', () => {
+  const names = NAMES.slice(0, 3);
+  const NEVER_SECONDS = 3600;
+  let fleet: Fleet;
+  beforeAll(async () => {
+    const { rig, controls } = await startFleet(names, undefined, undefined, NEVER_SECONDS);
+    fleet = { rig, controls, keys: await makeFleetKeys(rig.hsm, names) };
+  });
+  afterAll(() => fleet.rig.stop());
+
+  /** Asks until the device that lies is found; every answer was right. */
+  const untilFound = async (device: string, ask: () => Promise<Uint8Array[]>, expected: readonly string[]): Promise<FleetStatus['devices'][number]> => {
+    for (let round = 0; round < 20; round++) {
+      expect((await ask()).map(toHex)).toEqual(expected);
+      const found = deviceOf(await fleet.rig.hsm.fleet(), device);
+      if (found.state === 'quarantined') return found;
+    }
+    throw new Error(`${device} was not found`);
+  };
+  const purchases = (options: { paired?: boolean; priority?: 'batch' }, count = 8): Promise<Uint8Array[]> =>
+    fleet.rig.hsm.purchaseMacs('@diversification', Array.from({ length: count }, (_, card) => purchaseItem(fleet.keys.purchase, card)), options);
+
+  it('paired: a third device decides, the liar is quarantined, and its agent’s death does not clear it', async () => {
+    fleet.controls['fleet-2']?.set('C_DeriveKey flip');
+    const { reason } = await untilFound('fleet-2', () => purchases({ paired: true }), fleet.keys.purchaseMacs.slice(0, 8));
+    expect(reason).toContain('differs from two siblings');
+    fleet.controls['fleet-2']?.set();
+    process.kill(agentOf(fleet.rig, 'fleet-2'), 'SIGKILL');
+    const epochOf = async (): Promise<number> => deviceOf(await fleet.rig.hsm.fleet(), 'fleet-2').figures.loginEpoch;
+    await until('another agent', 20, async () => (await epochOf()) === 2);
+    await pause(1000);
+    expect((await stateOf(fleet.rig, 'fleet-2')).state).toBe('quarantined');
+  });
+
+  it('two that differ and no third: nothing is released, and known answers are asked at once', async () => {
+    fleet.controls['fleet-3']?.set('C_DeriveKey flip');
+    expect(await codeOf(purchases({ paired: true }))).toBe('HSM_ANSWER_WRONG');
+    await until('quarantined', 5, isState(fleet.rig, 'fleet-3', 'quarantined'));
+    expect((await purchases({})).map(toHex)).toEqual(fleet.keys.purchaseMacs.slice(0, 8));
+    expect(await codeOf(purchases({ paired: true }))).toBe('HSM_DEVICE_DOWN');
+  });
+});
+
+describe('one answer of a batch of MACs, computed again', () => {
+  const names = NAMES.slice(0, 3);
+  it('finds a device that lies always; what it computed is computed anew', async () => {
+    const { rig, controls } = await startFleet(names, undefined, undefined, 3600);
+    try {
+      const { purchase, purchaseMacs } = await makeFleetKeys(rig.hsm, names);
+      controls['fleet-1']?.set('C_DeriveKey flip');
+      let state = 'up';
+      for (let round = 0; round < 20 && state === 'up'; round++) {
+        const answers = await rig.hsm.purchaseMacs('@diversification', purchaseMacs.map((_, card) => purchaseItem(purchase, card)), { priority: 'batch' });
+        expect(answers.map(toHex)).toEqual(purchaseMacs);
+        state = (await stateOf(rig, 'fleet-1')).state;
+      }
+      expect(state).toBe('quarantined');
+    } finally {
+      await rig.stop();
+    }
   });
 });
 

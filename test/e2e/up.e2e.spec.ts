@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { FleetDevice } from '#libs/hsm';
 
 const checkout = resolve(import.meta.dirname, '../..');
 let folder: string;
@@ -79,8 +80,14 @@ describe('./hufu up', () => {
     const doctor = await hufu('doctor').done;
     expect(doctor).toMatchObject({ code: 0, text: expect.stringContaining('✓ 数据库结构为本版本') });
     expect(doctor.text).toContain('The token never locks after wrong PINs');
+    const page = await hufu('doctor', 'hsm').done;
+    expect(page).toMatchObject({ code: 0, text: expect.stringMatching(/■ general-1[^]+transfer +✓ root[^]+■ diversification-1[^]+protectForCard +✓ 3des2/) });
     child.kill('SIGINT');
     expect((await done).code).toBe(0);
+    expect(living()).toEqual([]);
+    // Without a running one the doctor starts a supervisor for the look and ends it again.
+    const resting = await hufu('doctor', 'hsm', '--json').done;
+    expect({ code: resting.code, devices: (JSON.parse(resting.text) as { devices: { device: FleetDevice }[] }).devices.map(({ device }) => `${device.device} ${device.state}`) }).toEqual({ code: 0, devices: ['general-1 up', 'diversification-1 up'] });
     expect(living()).toEqual([]);
     expect(readFileSync(join(home, 'logs', 'postgres.log'), 'utf8')).toContain('database system is shut down');
   });

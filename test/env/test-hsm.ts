@@ -21,6 +21,8 @@ export interface TestHsm {
   readonly readySeconds: number;
   /** The approvers whose signatures the clients of this rig bring. */
   readonly quorum: RehearsalQuorum;
+  /** Brings approvals and tickets of that quorum, for clients that are made otherwise. */
+  authoriser(client: string): AskingAuthoriser;
   /** What the supervisor and its agents have logged so far. */
   log(): string;
   /** A client; `service` brings approvals and tickets, unless `bare`. */
@@ -80,10 +82,9 @@ export async function startTestHsm(options: TestHsmOptions = {}): Promise<TestHs
   });
   const readySeconds = (performance.now() - spawnedMs) / 1000;
   const clients: SupervisorHsm[] = [];
+  const authoriser = (name: string): AskingAuthoriser => new AskingAuthoriser({ client: name, ticketCount: 100_000, ticketHours: 1, requestMinutes: 5 }, (subject) => quorum.approve(subject));
   const client = (name: string, { bare } = { bare: false }): SupervisorHsm => {
-    const terms = { client: name, ticketCount: 100_000, ticketHours: 1, requestMinutes: 5 };
-    const authoriser = bare ? undefined : new AskingAuthoriser(terms, (subject) => quorum.approve(subject));
-    const made = new SupervisorHsm(join(config.socketDir, `${name}.sock`), { authoriser });
+    const made = new SupervisorHsm(join(config.socketDir, `${name}.sock`), { authoriser: bare ? undefined : authoriser(name) });
     clients.push(made);
     return made;
   };
@@ -95,6 +96,7 @@ export async function startTestHsm(options: TestHsmOptions = {}): Promise<TestHs
     config,
     readySeconds,
     quorum,
+    authoriser,
     log,
     client,
     async stop({ keep } = { keep: false }) {

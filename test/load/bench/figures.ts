@@ -15,10 +15,10 @@ export function ratioFigure(name: string, unit: string, ours: readonly number[],
   return { name, value: rounded(median(ours)), unit, reference: rounded(median(theirs)), ratio: Math.round(ratio * 1000) / 1000, goal, ok: ratio >= goal };
 }
 
-/** A figure that must not be above its goal. `reference`: what was taken off it, or 0. */
+/** A figure that must stay below its goal. `reference`: what was taken off it, or 0. */
 export function limitFigure(name: string, unit: string, values: readonly number[], reference: number, goal: number): Figure {
   const value = median(values);
-  return { name, value: rounded(value), unit, reference: rounded(reference), ratio: null, goal, ok: value <= goal };
+  return { name, value: rounded(value), unit, reference: rounded(reference), ratio: null, goal, ok: value < goal };
 }
 
 export function median(values: readonly number[]): number {
