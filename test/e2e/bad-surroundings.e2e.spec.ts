@@ -48,7 +48,7 @@ describe('what is wrong around the product', () => {
 
   it('a missing token', async () => {
     const config = join(home, 'devices.json');
-    const device = { device: 'general-1', profile: 'generic', module: '/nowhere/libvendor.so', tokenSerial: '1', pinFile: join(home, 'pin') };
+    const device = { device: 'general-1', group: 'general', profile: 'generic', module: '/nowhere/libvendor.so', tokenSerial: '1', pinFile: join(home, 'pin') };
     writeFileSync(join(home, 'pin'), '1234', { mode: 0o400 });
     writeFileSync(config, JSON.stringify({ devices: [device] }));
     const { code, text } = await runCli(home, ['demo', '--records', '1000'], { HUFU_HSM_CONFIG: config });

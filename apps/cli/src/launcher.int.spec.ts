@@ -38,16 +38,23 @@ mkdirSync('${'${ROOT}'}/dist/apps/cli/src', { recursive: true });
 writeFileSync('${'${ROOT}'}/dist/apps/cli/src/main.js', "console.log(JSON.stringify({ args: process.argv.slice(2), home: process.env.HUFU_HOME, node: process.execPath, options: process.env.NODE_OPTIONS ?? null }));");
 `;
 
+/** The native parts: a make that leaves its word. */
+function makefile(name: string): string {
+  return `all:\n\t@echo 'make ${name}' >>"$$TMPDIR/calls"; mkdir -p build\ntests:\n`;
+}
+const MADE = ['make hsm-sim', 'make libs/hsm/native'];
+
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'hufu launch '));
   chmodSync(folder, 0o700);
   checkout = join(folder, 'check out');
   home = join(folder, 'state 虎符');
-  for (const name of ['check out/apps/cli', 'check out/libs', 'check out/test', 'bin', 'tmp']) mkdirSync(join(folder, name), { recursive: true });
+  for (const name of ['check out/apps/cli', 'check out/libs/hsm/native', 'check out/hsm-sim', 'check out/test', 'bin', 'tmp']) mkdirSync(join(folder, name), { recursive: true });
   for (const name of ['hufu', 'package.json', 'package-lock.json', 'tsconfig.json', 'apps/cli/runtime', 'apps/cli/help.txt']) {
     cpSync(join(project, name), join(checkout, name), { recursive: true });
   }
   for (const name of ['apps/cli/a.ts', 'libs/a.ts', 'test/a.ts']) writeFileSync(join(checkout, name), 'export {};\n');
+  for (const name of ['hsm-sim', 'libs/hsm/native']) writeFileSync(join(checkout, name, 'Makefile'), makefile(name));
   writeFileSync(join(folder, 'tmp', 'tsc'), FAKE_TSC.replaceAll('${ROOT}', checkout));
   tool('npm', FAKE_NPM);
   tool('dpkg-query', '#!/bin/sh\nshift 2\nfor name; do echo "installed $name"; done\n');
@@ -104,7 +111,7 @@ async function until(condition: () => boolean): Promise<void> {
 describe('./hufu', () => {
   it('sets up once, hands over, and does nothing the second time', async () => {
     const first = await run('demo', '--seed', '7');
-    expect(calls()).toEqual(['npm ci', 'npm ci', 'tsc']);
+    expect(calls()).toEqual(['npm ci', 'npm ci', ...MADE, 'tsc']);
     expect(JSON.parse(first.out)).toEqual({ args: ['demo', '--seed', '7'], home, node: expect.stringContaining('node'), options: null });
     const second = await run('up');
     expect(second).toEqual({ code: 0, out: expect.stringContaining('["up"]'), err: '' });
@@ -142,13 +149,13 @@ describe('./hufu', () => {
     calls();
     expect((await run('demo')).code).toBe(0);
     // The runtime was whole by then.
-    expect(calls()).toEqual(['npm ci', 'tsc']);
+    expect(calls()).toEqual(['npm ci', ...MADE, 'tsc']);
   });
 
   it('lets a second start wait for the first', async () => {
     const [first, second] = await Promise.all([run('demo'), run('demo')]);
     expect([first.code, second.code]).toEqual([0, 0]);
-    expect(calls()).toEqual(['npm ci', 'npm ci', 'tsc']);
+    expect(calls()).toEqual(['npm ci', 'npm ci', ...MADE, 'tsc']);
   });
 
   it('builds again when a source changed, and from nothing when the list of sources changed', async () => {
@@ -162,6 +169,17 @@ describe('./hufu', () => {
     rmSync(join(checkout, 'libs', 'a.ts'));
     await run('demo');
     expect([calls(), existsSync(left)]).toEqual([['tsc'], false]);
+  });
+
+  it('makes the native parts again when one of their sources changed, and after a failed make', async () => {
+    await run('demo');
+    calls();
+    const source = join(checkout, 'hsm-sim', 'Makefile');
+    writeFileSync(source, 'all:\n\t@echo no rule for that; false\ntests:\n');
+    expect(await run('demo')).toMatchObject({ code: 1, err: expect.stringContaining('no rule for that') });
+    writeFileSync(source, makefile('hsm-sim'));
+    expect((await run('demo')).code).toBe(0);
+    expect(calls()).toEqual(MADE);
   });
 
   it('installs again when the lock file changed', async () => {

@@ -7,6 +7,7 @@ export * from './domain/key-class.js';
 export { ALL_KEY_CLASSES, CARD_ROLES, type CardRole, classOfLabel } from './domain/class-rules.js';
 export { NOT_ENFORCED, type NotEnforced } from './domain/not-enforced.js';
 export { CLIENTS, type Client } from './domain/policy.js';
+export type { PackedRecipe } from './domain/batch.js';
 export type { VendorProfile } from './domain/vendor-profile.js';
 export * from './hsm.js';
 export * from './hsm.module.js';

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { KeyClass, KeyObject, KnownAnswer } from '#libs/hsm';
+import { join } from 'node:path';
+import { type DeviceStatus, type KcvMethod, type KeyClass, type KeyObject, type KnownAnswer, loadProfiles, type PackedRecipe, type SymmetricAlgorithm, type VendorProfile } from '#libs/hsm';
 import { type Demo, DIVERSIFICATION, GENERAL } from './context.js';
 
 type SymmetricRoot = { readonly name: string; readonly keyClass: KeyClass; readonly algorithm: '3des2' | 'aes128' };
@@ -54,19 +55,29 @@ export async function keyStep(demo: Demo): Promise<RootIds> {
   return ids;
 }
 
-/** What SoftHSM cannot do inside (it has no concatenation and no 3DES wrap); the other token is asked for everything. */
-const CARD_RECIPES = ['protectForCard', 'commandMacs', 'authenticateToCard', 'purchaseMacs'];
-/** What neither of the two tokens has: SM4, and the XOR of a key's halves. */
-const isOffered = ({ algorithm, recipe }: { algorithm: string; recipe: string }): boolean => algorithm !== 'sm4' && recipe !== 'tacs';
+interface Vector {
+  readonly name: string;
+  readonly recipe: PackedRecipe;
+  readonly algorithm: SymmetricAlgorithm;
+  readonly method?: KcvMethod;
+  readonly expected: string;
+  readonly source: string;
+}
+
+/** What its profile claims, a device has to answer. */
+function isOffered({ recipes, checkValueMethods }: VendorProfile, { recipe, algorithm, method }: Vector): boolean {
+  return recipes[recipe]?.includes(algorithm) === true && (method === undefined || checkValueMethods[method]?.includes(algorithm) === true);
+}
 
 /** The device computes with published keys; the expected values are read from the vectors, not from the device. */
 async function knownAnswers(demo: Demo): Promise<void> {
-  const { entries } = JSON.parse(readFileSync(demo.vectors('diversification.json'), 'utf8')) as {
-    entries: { name: string; recipe: string; algorithm: string; expected: string; source: string }[];
-  };
+  const { entries } = JSON.parse(readFileSync(demo.vectors('diversification.json'), 'utf8')) as { entries: Vector[] };
+  const profiles = loadProfiles(join(demo.checkout, 'libs', 'hsm', 'profiles'));
+  const devices = await demo.client.call<DeviceStatus[]>('hsm.devices');
   for (const device of [GENERAL, DIVERSIFICATION]) {
     const answers = await demo.client.call<KnownAnswer[]>('hsm.knownAnswers', { device });
-    const asked = entries.filter(isOffered).filter((vector) => device === DIVERSIFICATION || !CARD_RECIPES.includes(vector.recipe));
+    const profile = profiles.get(devices.find((each) => each.device === device)?.profile ?? '') as VendorProfile;
+    const asked = entries.filter((vector) => isOffered(profile, vector));
     for (const { name, expected, source } of asked) {
       const answer = answers.find((each) => each.name === name);
       demo.checks.add(`knownAnswer.${device}.${name}`, expected, answer?.actual ?? 'missing', source);
