@@ -1,5 +1,7 @@
 #include "pool.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <set>
 
@@ -154,7 +156,11 @@ void Pool::detach(Lane &lane) {
 void Pool::runPart(Thread &self, const Part &part) {
   Lane &lane = part.job->online ? self.online : self.batch;
   for (uint32_t index = part.from; index < part.to; index++) {
-    if (!part.job->online && onlineQueued_.load(std::memory_order_relaxed) != 0) serveOnline(self);
+    if (!part.job->online) {
+      // Whoever carries a single request waits for a processor no longer than an item takes.
+      sched_yield();
+      if (onlineQueued_.load(std::memory_order_relaxed) != 0) serveOnline(self);
+    }
     if (auto failure = runItem(self, lane, *part.job, index)) return fail(*part.job, std::move(*failure));
   }
 }
