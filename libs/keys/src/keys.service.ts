@@ -54,8 +54,10 @@ export class Keys {
     });
   }
 
-  /** Enters a test transport key that is in the register into one more device. */
-  copyTestTransportKey(label: string, to: string): Promise<KeyRecord> {
+  /** Enters a test transport key that is in the register into one more device. Throws KEY_CLASS_MISMATCH: under another key's id it would be a lie. */
+  async copyTestTransportKey(label: string, to: string): Promise<KeyRecord> {
+    const { keyId: known, keyClass } = await this.get(label);
+    if (keyClass !== 'psamTransportRoot') throw new AppError('KEY_CLASS_MISMATCH', { keyId: known, keyClass, recipe: 'importTestTransportKey' });
     return this.addCopy(label, to, (keyId) => this.hsm.importTestTransportKey(to, { keyId, label }));
   }
 

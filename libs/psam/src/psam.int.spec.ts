@@ -153,6 +153,7 @@ describe('PSAM room with real tokens, database and card processes', () => {
   it('in a group two devices compute each load, and an order needs every key in both', async () => {
     const { order, chips } = await lotAndOrder(1, 0, { device: '@diversification' });
     const keys = app.get(Keys);
+    await expect(keys.copyTestTransportKey('dataRoot', SIBLING)).rejects.toMatchObject({ code: 'KEY_CLASS_MISMATCH' });
     await keys.generateRoot({ label: 'in one', keyClass: 'dataRoot', algorithm: '3des2', device: 'general-1' });
     await keys.copy('in one', DEVICE);
     const { keyId: dataRoot } = await keys.activate('in one');

@@ -102,9 +102,9 @@ function requireProfiles(config: HsmConfig): ReadonlyMap<string, VendorProfile> 
   return new Map(
     config.devices.map((device) => {
       const profile = known.get(device.profile);
-      if (profile === undefined) throw invalid(device, `unknown profile ${device.profile}: ${[...known.keys()].join(', ')}`);
-      if (profile.initialisation !== 'none' && device.tokenDir === undefined) throw invalid(device, `profile ${device.profile} needs tokenDir`);
-      if (device.initialise && !profile.simulator) throw invalid(device, 'only simulators are initialised');
+      if (profile === undefined) throw invalid(device, `没有此型号文件 / unknown profile ${device.profile}: ${[...known.keys()].join(', ')}`);
+      if (profile.initialisation !== 'none' && device.tokenDir === undefined) throw invalid(device, `型号 ${device.profile} 需要 tokenDir / profile ${device.profile} needs tokenDir`);
+      if (device.initialise && !profile.simulator) throw invalid(device, '只有模拟器可被初始化 / only simulators are initialised');
       if (config.mode === 'production') {
         if (profile.simulator) throw invalid(device, `${profile.title.zh}不得用于生产环境 / ${profile.title.en} is not for production`);
         if (device.testKeys) throw invalid(device, '生产环境不得使用测试密钥 / test keys are not for production');
