@@ -49,6 +49,15 @@ export interface TokenDescription {
   readonly missing: readonly string[];
 }
 
+/**
+ * The PKCS#11 call that has not returned for the longest time. `ms`: since its start, 0 when none runs. `running`: its thread
+ * computes or waits for a processor; else it waits for its device.
+ */
+export interface OldestCall {
+  readonly ms: number;
+  readonly running: boolean;
+}
+
 export type AgentReport =
   /** The process is ready to take an order. */
   | { readonly kind: 'awake' }
@@ -58,7 +67,7 @@ export type AgentReport =
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown }
   /** `fatal`: login, session or device is gone and the agent ends after this. `ckr` where the device said one. */
   | { readonly kind: 'refused'; readonly id: number; readonly code: string; readonly details: ErrorDetails; readonly ckr: string | undefined; readonly fatal: boolean }
-  | { readonly kind: 'pong'; readonly seq: number; readonly oldestCallMs: number; readonly sessionsOpen: number; readonly errors: Readonly<Record<string, number>> }
+  | { readonly kind: 'pong'; readonly seq: number; readonly oldestCall: OldestCall; readonly sessionsOpen: number; readonly errors: Readonly<Record<string, number>> }
   /** The probe of an idle device failed. */
   | { readonly kind: 'gone'; readonly ckr: string }
   /** A key was used for the first time in this login: its fingerprint, for the supervisor's record. */

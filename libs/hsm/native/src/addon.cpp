@@ -129,7 +129,14 @@ napi_value sign(Call &call) {
 
 napi_value probe(Call &call) { return submit(call.js, executorOf(call), std::make_unique<ProbeJob>(), nullptr); }
 
-napi_value oldestCallMs(Call &call) { return call.js.fromNumber(static_cast<double>(executorOf(call).pool->oldestCallNs()) / 1e6); }
+napi_value oldestCall(Call &call) {
+  const Js &js = call.js;
+  const OldestCall oldest = executorOf(call).pool->oldestCall();
+  const napi_value out = js.object();
+  js.set(out, "ms", js.fromNumber(static_cast<double>(oldest.ageNs) / 1e6));
+  js.set(out, "running", js.fromBoolean(oldest.running));
+  return out;
+}
 
 napi_value counts(Call &call) {
   const Js &js = call.js;
@@ -188,7 +195,7 @@ napi_value open(Call &call) {
       {"run", nullptr, guarded<run>, nullptr, nullptr, nullptr, napi_enumerable, executor},
       {"sign", nullptr, guarded<sign>, nullptr, nullptr, nullptr, napi_enumerable, executor},
       {"probe", nullptr, guarded<probe>, nullptr, nullptr, nullptr, napi_enumerable, executor},
-      {"oldestCallMs", nullptr, guarded<oldestCallMs>, nullptr, nullptr, nullptr, napi_enumerable, executor},
+      {"oldestCall", nullptr, guarded<oldestCall>, nullptr, nullptr, nullptr, napi_enumerable, executor},
       {"counts", nullptr, guarded<counts>, nullptr, nullptr, nullptr, napi_enumerable, executor},
       {"close", nullptr, guarded<close>, nullptr, nullptr, nullptr, napi_enumerable, executor},
   };

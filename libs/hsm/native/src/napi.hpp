@@ -87,6 +87,11 @@ class Js {
     check(napi_create_double(env_, value, &out), "number");
     return out;
   }
+  napi_value fromBoolean(bool value) const {
+    napi_value out;
+    check(napi_get_boolean(env_, value, &out), "boolean");
+    return out;
+  }
   napi_value fromText(const std::string &value) const {
     napi_value out;
     check(napi_create_string_utf8(env_, value.data(), value.size(), &out), "string");

@@ -1,8 +1,11 @@
 #include "pool.hpp"
 
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 
 namespace hufu {
@@ -15,6 +18,16 @@ constexpr uint32_t PARTS_PER_THREAD = 4;
 
 // The session is unusable but the login may stand: the thread opens another one, once per item.
 const std::set<CK_RV> REOPEN = {CKR_OPERATION_ACTIVE, CKR_OPERATION_NOT_INITIALIZED, CKR_SESSION_CLOSED, CKR_SESSION_HANDLE_INVALID};
+
+// State of a thread of this process as in proc(5): R, S, D…; '?' where it cannot be seen.
+char stateOf(long thread) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+  std::string line;
+  std::getline(file, line);
+  // The name in parentheses may hold anything.
+  const size_t name = line.rfind(") ");
+  return name == std::string::npos || name + 2 >= line.size() ? '?' : line[name + 2];
+}
 
 }  // namespace
 
@@ -76,17 +89,22 @@ void Pool::close() {
   }
 }
 
-int64_t Pool::oldestCallNs() const {
-  int64_t oldest = 0;
+OldestCall Pool::oldestCall() const {
+  OldestCall oldest;
+  const Thread *owner = nullptr;
   const int64_t now = monotonicNs();
   for (const auto &thread : threads_) {
     const int64_t begun = thread->session.callBegunNs();
-    if (begun != 0) oldest = std::max(oldest, now - begun);
+    if (begun == 0 || now - begun <= oldest.ageNs) continue;
+    oldest.ageNs = now - begun;
+    owner = thread.get();
   }
+  oldest.running = owner != nullptr && stateOf(owner->id) == 'R';
   return oldest;
 }
 
 void Pool::work(Thread &self) {
+  self.id = syscall(SYS_gettid);
   Part part{};
   while (next(self, false, part)) {
     busy_.fetch_add(1, std::memory_order_relaxed);

@@ -10,6 +10,13 @@
 
 namespace hufu {
 
+// The call that has not returned for the longest time; ageNs 0: none runs. `running`: its thread computes or waits for a
+// processor, so that not the device is to blame.
+struct OldestCall {
+  int64_t ageNs = 0;
+  bool running = false;
+};
+
 class Pool {
  public:
   // Called on a thread of the pool when a job has ended; no thread touches the job any more.
@@ -27,8 +34,7 @@ class Pool {
 
   size_t sessions() const { return threads_.size(); }
   size_t busy() const { return busy_.load(std::memory_order_relaxed); }
-  // Nanoseconds since the start of the oldest call that has not returned; 0 when none runs.
-  int64_t oldestCallNs() const;
+  OldestCall oldestCall() const;
   const Counts &counts() const { return counts_; }
 
  private:
@@ -42,6 +48,7 @@ class Pool {
     Session session;
     Lane online, batch;
     std::thread thread;
+    std::atomic<long> id{0};
   };
   struct Part {
     Job *job;

@@ -88,7 +88,7 @@ class Agent {
   }
 
   #ping({ seq }: Order<'ping'>): void {
-    report({ kind: 'pong', seq, ...(this.#probe?.figures() ?? { oldestCallMs: 0, sessionsOpen: 0, errors: {} }) });
+    report({ kind: 'pong', seq, ...(this.#probe?.figures() ?? { oldestCall: { ms: 0, running: false }, sessionsOpen: 0, errors: {} }) });
     if (this.#running === 0) this.#probe?.ask();
   }
 

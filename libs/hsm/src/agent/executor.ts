@@ -1,3 +1,5 @@
+import type { OldestCall } from '../ipc.js';
+
 /**
  * The native executor (libs/hsm/native): runs whole batches on a PKCS#11 module that this process has already initialised
  * and logged in to. It opens its own sessions, one thread each; a batch is cut into slices that the threads take in turn,
@@ -16,8 +18,8 @@ export interface Executor {
   /** C_GetSessionInfo on an idle session: says that the device is there. Resolves with its CKR (0 = CKR_OK). */
   probe(): Promise<number>;
 
-  /** For the watchdog: milliseconds since the start of the oldest PKCS#11 call that has not returned; 0 when none runs. */
-  oldestCallMs(): number;
+  /** For the watchdog. */
+  oldestCall(): OldestCall;
 
   /** Calls made, and what they returned, since the start. */
   counts(): { readonly calls: number; readonly sessions: number; readonly busy: number; readonly errors: Readonly<Record<number, number>> };

@@ -101,11 +101,12 @@ describe('the agent under faults of its device', () => {
     control.say('C_DeriveKey hang nth=1');
     const stuck = errorOf(agent.batch('checkValues', items(1)));
     let pong = await agent.ping(1);
-    for (let seq = 2; pong.oldestCallMs < 50; seq++) {
+    for (let seq = 2; pong.oldestCall.ms < 50; seq++) {
       await new Promise((settle) => setTimeout(settle, 10));
       pong = await agent.ping(seq);
     }
-    expect(pong.oldestCallMs).toBeGreaterThanOrEqual(50);
+    expect(pong.oldestCall.ms).toBeGreaterThanOrEqual(50);
+    expect(pong.oldestCall.running).toBe(false);
     const exit = exitOf(agent);
     agent.child.kill('SIGKILL');
     await exit;

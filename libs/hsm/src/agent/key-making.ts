@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import pkcs11js, { type Handle } from 'pkcs11js';
 import { AppError, fromHex, toHex } from '#libs/platform/domain';
 import { classOfLabel } from '../domain/class-rules.js';
@@ -8,7 +9,7 @@ import { findAll, findRoot, type Grant, requireGranted, requireUnusedId } from '
 import { readPublicKey } from './public-keys.js';
 import { SIGNING_NAMES } from '../domain/mechanisms.js';
 import { generation, requireNumber, rootTemplate, signingTemplates, USAGES } from './templates.js';
-import type { Token } from './token.js';
+import { ckrOf, type Token } from './token.js';
 
 /** Throws KEY_ID_TAKEN; HSM_ANSWER_WRONG when the module did not keep to the template (the key is destroyed then). */
 export function generateKey(token: Token, request: RecipeRequest<'generateKey'>, grant: Grant): void {
@@ -68,17 +69,34 @@ const OBJECT_CLASSES = [
   ['public', pkcs11js.CKO_PUBLIC_KEY],
 ] as const;
 
-export function inventory(token: Token): KeyObject[] {
-  return OBJECT_CLASSES.flatMap(([objectClass, number]) =>
-    token.find({ CKA_CLASS: number, CKA_TOKEN: true }).map((handle) => ({
+/** The agent answers its watchdog between two objects: a full device takes many calls. */
+export async function inventory(token: Token): Promise<KeyObject[]> {
+  const objects: KeyObject[] = [];
+  for (const [objectClass, number] of OBJECT_CLASSES) {
+    for (const handle of token.find({ CKA_CLASS: number, CKA_TOKEN: true })) {
+      await setImmediate();
+      const object = describeObject(token, handle, objectClass);
+      if (object !== undefined) objects.push(object);
+    }
+  }
+  return objects;
+}
+
+/** Undefined: destroyed since it was listed. */
+function describeObject(token: Token, handle: Handle, objectClass: KeyObject['objectClass']): KeyObject | undefined {
+  try {
+    return {
       keyId: toHex(token.bytes(handle, 'CKA_ID')),
       label: token.text(handle, 'CKA_LABEL'),
       objectClass,
       sensitive: token.flag(handle, 'CKA_SENSITIVE'),
       extractable: token.flag(handle, 'CKA_EXTRACTABLE'),
       usages: USAGES.filter((usage) => token.flag(handle, usage)).map((usage) => usage.slice('CKA_'.length)),
-    })),
-  );
+    };
+  } catch (error) {
+    if (ckrOf(error) === 'CKR_OBJECT_HANDLE_INVALID') return undefined;
+    throw error;
+  }
 }
 
 /** A module may ignore a template; what it made is looked at the way every later use will look at it. */

@@ -1,4 +1,5 @@
 import { ckrName, isFatal } from '../domain/pkcs11-errors.js';
+import type { OldestCall } from '../ipc.js';
 import type { Executor } from './executor.js';
 
 /** Looks whether the device is there while nothing else does, and reads the watchdog. */
@@ -27,9 +28,9 @@ export class Probe {
     );
   }
 
-  figures(): { oldestCallMs: number; sessionsOpen: number; errors: Record<string, number> } {
+  figures(): { oldestCall: OldestCall; sessionsOpen: number; errors: Record<string, number> } {
     const { sessions, errors } = this.executor.counts();
     const named = Object.entries(errors).map(([rv, count]) => [ckrName(Number(rv)), count] as const);
-    return { oldestCallMs: this.executor.oldestCallMs(), sessionsOpen: sessions, errors: Object.fromEntries(named) };
+    return { oldestCall: this.executor.oldestCall(), sessionsOpen: sessions, errors: Object.fromEntries(named) };
   }
 }

@@ -48,8 +48,8 @@ export const VendorProfile = z.strictObject({
   tuning: z.strictObject({
     /** Sessions (= threads) of the executor; the token's own limit counts if lower. */
     sessions: z.int().min(1).max(64).default(1),
-    /** A PKCS#11 call of a batch or signature that takes longer counts as hung. */
-    callDeadlineMs: z.int().min(50).max(60_000).default(900),
+    /** A PKCS#11 call of a batch or signature that takes longer counts as hung. With the ping's 250 ms: found within a second. */
+    callDeadlineMs: z.int().min(50).max(60_000).default(600),
     /** The same for making keys and key pairs. */
     generateDeadlineMs: z.int().min(50).max(300_000).default(30_000),
     /** Rated items per second, for the token bucket; 0 = not limited. */

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
+import type { OldestCall } from '../ipc.js';
 
 /** An agent answers within this, whatever its device does: calls that may take long run in the executor's threads. */
-const SILENT_MS = 1000;
+const SILENT_MS = 500;
 /** A host that shows no state of its processes (no /proc): silence alone cannot tell a starved agent from a hung one. */
 const SILENT_UNSEEN_MS = 10_000;
 /** Looks in a row at which a silent agent must be seen waiting. */
 const LOOKS = 2;
-/** A late timer or pong says that the host is overloaded: calls get this many times their deadline. */
-const OVERLOAD_FACTOR = 4;
+/** A call whose thread computes or waits for a processor gets this many times its deadline: the host is overloaded, not the device. */
+const RUNNING_FACTOR = 4;
 
 export interface WatchdogOptions {
   readonly pid: number;
@@ -22,7 +23,7 @@ export interface WatchdogOptions {
   /** Called once. */
   readonly hung: (reason: string) => void;
   readonly now?: () => number;
-  /** State of the main thread as in /proc/PID/stat (`R`, `S`, `D`, …); undefined = cannot be seen. */
+  /** State of the main thread as in proc(5) (`R`, `S`, `D`, …); undefined = cannot be seen. */
   readonly stateOf?: (pid: number) => string | undefined;
 }
 
@@ -33,11 +34,9 @@ export interface WatchdogOptions {
 export class AgentWatchdog {
   readonly #now: () => number;
   readonly #stateOf: (pid: number) => string | undefined;
-  readonly #sentMs = new Map<number, number>();
   #seq = 0;
   #heardMs: number;
   #tickMs: number;
-  #lateTick = false;
   #waitingLooks = 0;
   #timer: NodeJS.Timeout | undefined;
   #extra: NodeJS.Timeout | undefined;
@@ -65,43 +64,37 @@ export class AgentWatchdog {
     this.#waitingLooks = 0;
   }
 
-  /** `oldestCallMs`: age of the oldest PKCS#11 call of the executor that has not returned; 0 = none. */
-  pong(seq: number, oldestCallMs: number): void {
-    const { callDeadlineMs, pingMs } = this.options;
-    const latePong = this.#now() - (this.#sentMs.get(seq) ?? 0) > pingMs;
-    for (const each of this.#sentMs.keys()) if (each <= seq) this.#sentMs.delete(each);
-    const left = callDeadlineMs * (latePong || this.#lateTick ? OVERLOAD_FACTOR : 1) - oldestCallMs;
-    if (left < 0) return this.#end(`a call hangs for ${Math.round(oldestCallMs)} ms`);
+  pong({ ms, running }: OldestCall): void {
+    const left = this.options.callDeadlineMs * (running ? RUNNING_FACTOR : 1) - ms;
+    if (left < 0) return this.#end(`a call hangs for ${Math.round(ms)} ms`);
     clearTimeout(this.#extra);
     // Looked at when it is overdue: the next ping would be late for those who wait.
-    if (oldestCallMs > 0 && left < pingMs && !this.#over) this.#extra = setTimeout(() => this.#ping(), left + 1);
+    if (ms > 0 && left < this.options.pingMs && !this.#over) this.#extra = setTimeout(() => this.#ping(), left + 1);
   }
 
   /** Every `pingMs`. */
   tick(): void {
     const now = this.#now();
-    this.#lateTick = now - this.#tickMs > 2 * this.options.pingMs;
+    // A supervisor that was late itself has perhaps not read what the agent said.
+    const late = now - this.#tickMs > 2 * this.options.pingMs;
     this.#tickMs = now;
     const silentMs = now - this.#heardMs;
-    if (silentMs > SILENT_MS && this.#isHung(silentMs)) return this.#end(`silent for ${Math.round(silentMs)} ms`);
+    if (silentMs > SILENT_MS && this.#isHung(silentMs, late)) return this.#end(`silent for ${Math.round(silentMs)} ms`);
     this.#ping();
   }
 
-  #isHung(silentMs: number): boolean {
+  #isHung(silentMs: number, late: boolean): boolean {
     const { isSlow, slowMs, pid } = this.options;
     if (silentMs > slowMs) return true;
     if (isSlow()) return false;
     const state = this.#stateOf(pid);
     if (state === undefined) return silentMs > SILENT_UNSEEN_MS;
-    // A supervisor that was late itself has perhaps not read what the agent said.
-    this.#waitingLooks = state === 'R' || this.#lateTick ? 0 : this.#waitingLooks + 1;
+    this.#waitingLooks = state === 'R' || late ? 0 : this.#waitingLooks + 1;
     return this.#waitingLooks >= LOOKS;
   }
 
   #ping(): void {
-    if (this.#over) return;
-    this.#sentMs.set(++this.#seq, this.#now());
-    this.options.ping(this.#seq);
+    if (!this.#over) this.options.ping(++this.#seq);
   }
 
   #end(reason: string): void {

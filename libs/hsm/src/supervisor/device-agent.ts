@@ -278,7 +278,7 @@ export class DeviceAgent {
         return this.kill(report.ckr);
       case 'pong':
         this.#sessions = report.sessionsOpen;
-        this.#watchdog?.pong(report.seq, report.oldestCallMs);
+        this.#watchdog?.pong(report.oldestCall);
         return;
       case 'fingerprint':
         return this.options.onFingerprint(this.name, report.keyId, report.value, report.keyClass);
