@@ -32,18 +32,18 @@ export class AskingAuthoriser implements Authoriser {
     private readonly now: () => Date = () => new Date(),
   ) {}
 
-  known(recipe: RecipeName, keys: readonly string[], count: number): unknown {
+  known(recipe: RecipeName, keys: readonly string[], count: number): Authorisation | undefined {
     const held = this.#tickets.find((ticket) => ticket.recipe === recipe && ticket.left >= count && keys.every((keyId) => ticket.authorisation.ticket.keys.includes(keyId)));
     if (held === undefined) return undefined;
     held.left -= count;
     return held.authorisation;
   }
 
-  authorise(need: AuthorisationNeed): Promise<unknown> {
+  authorise(need: AuthorisationNeed): Promise<Authorisation> {
     return need.kind === 'ticket' ? this.#ticket(need) : this.#request(need);
   }
 
-  forget(authorisation: unknown): void {
+  forget(authorisation: Authorisation | undefined): void {
     this.#tickets = this.#tickets.filter((held) => held.authorisation !== authorisation);
   }
 

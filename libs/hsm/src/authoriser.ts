@@ -1,3 +1,4 @@
+import type { Authorisation } from '#libs/signature';
 import type { RequestDescription } from './domain/request-description.js';
 import type { RecipeName } from './domain/recipes.js';
 
@@ -18,9 +19,9 @@ export interface AuthorisationNeed extends RequestDescription {
  */
 export interface Authoriser {
   /** A ticket that is at hand for this recipe and these keys. */
-  known(recipe: RecipeName, keys: readonly string[], count: number): unknown;
+  known(recipe: RecipeName, keys: readonly string[], count: number): Authorisation | undefined;
   /** Asks and waits. Throws APPROVAL_REFUSED, APPROVAL_EXPIRED. */
-  authorise(need: AuthorisationNeed): Promise<unknown>;
+  authorise(need: AuthorisationNeed): Promise<Authorisation>;
   /** The supervisor did not take this one (spent, expired): it is not to be offered again. */
-  forget(authorisation: unknown): void;
+  forget(authorisation: Authorisation | undefined): void;
 }

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { socketPath } from '#libs/platform/host';
 import { AppError, ERROR_TEXTS, type ErrorCode, isAppError } from '#libs/platform/domain';
+import type { Authorisation } from '#libs/signature';
 import type { Authoriser, AuthorisationNeed } from './authoriser.js';
 import { authorityOf } from './domain/authority.js';
 import { BATCH_MOST, type ItemFields, packBatch, type PackedRecipe, readAnswers } from './domain/batch.js';
@@ -11,6 +12,7 @@ import {
   type AsymmetricAlgorithm, type CallOptions, type CardAuthentication, type CommandMac, type DeviceChoice, type DeviceName, type DeviceStatus, type FleetStatus, Hsm, type KcvMethod,
   type KeyId, type KeyObject, type KeyPath, type KnownAnswer, type ProtectedKey, type ProtectedKeyLoad, type PurchaseMac, type SignItem, type SymmetricAlgorithm, type Tac,
 } from './hsm.js';
+import { ShownTickets } from './shown-tickets.js';
 import { encodeFrame, FRAME_MOST, FrameReader } from './wire.js';
 
 /** Longer than any deadline of the supervisor (its answer says more), shorter than a person's patience. */
@@ -43,6 +45,7 @@ export class SupervisorHsm extends Hsm {
   #nextId = 1;
 
   readonly #authoriser: Authoriser | undefined;
+  readonly #shown = new ShownTickets();
 
   constructor(socketPath: string, options: { readonly deadlineSeconds?: number; readonly authoriser?: Authoriser | undefined } = {}) {
     super();
@@ -152,15 +155,19 @@ export class SupervisorHsm extends Hsm {
   /** Sends a request; what it needs beside the client's right is fetched from the authoriser, and the same request sent again. */
   async #call<T>(recipe: RecipeName, device: DeviceChoice | '', request: object, options: CallOptions = {}): Promise<T> {
     const ticketed = this.#authoriser !== undefined && authorityOf(recipe, request).authority === 'ticket';
-    let authorisation: unknown = undefined;
+    let authorisation: Authorisation | undefined = undefined;
     if (ticketed) {
       const { keys, count } = describeRequest(recipe, request);
       authorisation = this.#authoriser?.known(recipe, keys, count);
     }
     for (let asked = 0; ; asked++) {
       try {
-        return await this.#send<T>(recipe, device, request, options, authorisation);
+        const answer = await this.#send<T>(recipe, device, request, options, this.#shown.sent(authorisation));
+        this.#shown.taken(authorisation);
+        return answer;
       } catch (error) {
+        // Another supervisor than the one it was shown to, or one that has seen many since.
+        if (isAppError(error) && error.code === 'TICKET_UNKNOWN' && this.#shown.forget(authorisation)) continue;
         if (this.#authoriser === undefined || !isAppError(error) || asked === AUTHORISATIONS_MOST) throw error;
         // Of a ticket at hand also the approvals may run out: their approver did.
         const renewable = RENEWABLE.has(error.code) || (ticketed && error.code === 'APPROVAL_EXPIRED');
@@ -175,7 +182,7 @@ export class SupervisorHsm extends Hsm {
     }
   }
 
-  #send<T>(recipe: RecipeName, device: DeviceChoice | '', request: object, { priority, paired }: CallOptions, authorisation: unknown): Promise<T> {
+  #send<T>(recipe: RecipeName, device: DeviceChoice | '', request: object, { priority, paired }: CallOptions, authorisation: Authorisation | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const id = this.#nextId++;
       const frame = encodeFrame({

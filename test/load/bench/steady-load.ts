@@ -28,15 +28,22 @@ export class SteadyLoad {
     return load;
   }
 
-  /** Items a second from the first batch to the last answer. Throws when a batch failed. */
-  async stop(): Promise<number> {
+  /** Goes on, or begins. */
+  run(): void {
+    this.child.send('run');
+  }
+
+  /** Items a second since `run`, from its first batch to its last answer. Throws when a batch failed. */
+  async rest(): Promise<number> {
     if (!this.child.connected) throw new Error('the load ended before its time');
     const done = this.#told('perSecond');
-    this.child.send('stop');
-    const rate = await done;
+    this.child.send('rest');
+    return done;
+  }
+
+  async stop(): Promise<void> {
     this.child.disconnect();
     await this.ended;
-    return rate;
   }
 
   #told(what: 'running' | 'perSecond'): Promise<number> {
@@ -51,12 +58,6 @@ export class SteadyLoad {
 
 async function main([socket, device, items, batchesASecond]: readonly string[]): Promise<void> {
   const asked = new Map<number, (approvals: Approval[]) => void>();
-  let stopped = false;
-  process.on('message', (message: 'stop' | { id: number; approvals: Approval[] }) => {
-    if (message === 'stop') stopped = true;
-    else asked.get(message.id)?.(message.approvals);
-  });
-  process.on('disconnect', () => process.exit(stopped ? 0 : 1));
   const authoriser = new AskingAuthoriser({ client: 'service', ticketCount: 1_000_000, ticketHours: 1, requestMinutes: 5 }, (subject) =>
     new Promise<Approval[]>((resolve) => {
       asked.set(asked.size, resolve);
@@ -65,21 +66,32 @@ async function main([socket, device, items, batchesASecond]: readonly string[]):
   );
   const hsm = new SupervisorHsm(socket as string, { authoriser });
   const batch = cards(Number(items));
-  const periodMs = 1000 / Number(batchesASecond);
   const send = (): Promise<unknown> => protectForCard(hsm, device as '@diversification', batch, { priority: 'batch' });
+  let resting = true;
+  process.on('message', (message: 'run' | 'rest' | { id: number; approvals: Approval[] }) => {
+    if (typeof message === 'object') return asked.get(message.id)?.(message.approvals);
+    resting = message === 'rest';
+    // A batch that fails ends the process, and with it the measurement.
+    if (!resting) void pace(send, 1000 / Number(batchesASecond), () => resting).then((perSecond) => process.send?.({ perSecond: perSecond * batch.length }));
+  });
+  process.on('disconnect', () => process.exit(0));
   await send();
   process.send?.({ running: 1 });
+}
+
+/** Sends every `periodMs` until told to rest; how many a second came back, until the last. */
+async function pace(send: () => Promise<unknown>, periodMs: number, resting: () => boolean): Promise<number> {
   const started = performance.now();
   const sent: Promise<unknown>[] = [];
-  for (let next = started; !stopped; next += periodMs) {
-    const call = send();
-    call.catch(() => undefined); // told by the sum below
+  for (let next = started; !resting(); next += periodMs) {
+    // What came back is let go, as by a job that passes it on; a failure is told by the sum below.
+    const call = send().then(() => undefined);
+    call.catch(() => undefined);
     sent.push(call);
     await sleep(Math.max(0, next + periodMs - performance.now()));
   }
   await Promise.all(sent);
-  process.send?.({ perSecond: (sent.length * batch.length) / ((performance.now() - started) / 1000) });
-  hsm.close();
+  return sent.length / ((performance.now() - started) / 1000);
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -61,7 +61,7 @@ function asking(demo: Demo, count?: number): AskingAuthoriser {
 /** Brings what it got once again and again, as somebody would who has seen it pass. */
 function holding(demo: Demo): Authoriser {
   const first = asking(demo);
-  let held: Promise<unknown> | undefined;
+  let held: ReturnType<Authoriser['authorise']> | undefined;
   return {
     known: () => undefined,
     authorise: (need) => (held ??= first.authorise(need)),

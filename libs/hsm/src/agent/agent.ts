@@ -11,6 +11,9 @@ import { ckrOf } from './token.js';
 
 type Order<K extends AgentOrder['kind']> = Extract<AgentOrder, { kind: K }>;
 
+/** By then the first known answers are given; what loading and opening needed goes back: forty-five agents share a host. */
+const TIDY_AFTER_MS = 500;
+
 /** Mechanisms that a module lacks are named as such: the operator picks another device. */
 const NO_MECHANISM = 'CKR_MECHANISM_INVALID';
 
@@ -70,6 +73,7 @@ class Agent {
     this.#runner = new RecipeRunner({ token, executor, directory }, order.testKeys);
     this.#probe = new Probe(executor, (ckr) => reportAndEnd({ kind: 'gone', ckr }));
     // One login in the life of an agent: the supervisor counts the lives.
+    setTimeout(() => globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' }), TIDY_AFTER_MS).unref();
     report({ kind: 'up', token: description, sessions: executor.counts().sessions, loginEpoch: 1 });
   }
 

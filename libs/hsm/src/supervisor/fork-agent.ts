@@ -6,7 +6,7 @@ import type { AgentOrder, AgentReport } from '../ipc.js';
  * SIGUSR1 would open a debugger in a process that knows a PIN. The others keep an agent small: it holds no objects worth a large
  * nursery, its work is in the executor's own threads, and forty-five of them share a host.
  */
-const AGENT_FLAGS = ['--disable-sigusr1', '--max-semi-space-size=1', '--v8-pool-size=1'];
+const AGENT_FLAGS = ['--disable-sigusr1', '--max-semi-space-size=1', '--v8-pool-size=1', '--expose-gc'];
 const SMALL_HEAP = { MALLOC_ARENA_MAX: '1' };
 
 /**

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { derBitString, derBoolean, derContext, derInteger, derOctetString, derOid, derSequence, derTime, isAppError } from '#libs/platform/domain';
-import { type Approval, type Authorisation, type HsmRequest, type QuorumPolicy, subjectDigest, type Ticket } from '#libs/signature';
+import { type Approval, type Authorisation, type HsmRequest, type QuorumPolicy, subjectDigest, type Ticket, ticketDigest } from '#libs/signature';
 import { signPolicy, testApprover, testPolicy } from '../../../../test/builders/quorum.js';
 import { POLICY_RULES } from '../domain/authority.js';
 import { packBatch } from '../domain/batch.js';
@@ -222,6 +222,25 @@ describe('tickets', () => {
     const gate = openGate();
     expect(await spend(gate, bought())).toBe(code);
     expect(readFileSync(join(folder, 'state', 'tickets.log'), 'utf8')).toBe('');
+  });
+
+  it('once taken it goes by its digest, for its own line, recipe, keys and count', async () => {
+    const gate = openGate();
+    const bought = ticket({ count: 5 }) as Extract<Authorisation, { kind: 'ticket' }>;
+    const named: Authorisation = { kind: 'ticketDigest', digest: ticketDigest(bought) };
+    expect(await spend(gate, named, 1)).toBe('TICKET_UNKNOWN');
+    expect(await spend(gate, bought, 1)).toBe('ok');
+    expect(await spend(gate, named, 2)).toBe('ok');
+    expect(await pass(gate, { ...tacs(1, { authorisation: named }), client: 'worker' })).toBe('TICKET_INVALID');
+    expect(await spend(gate, named, 3)).toBe('TICKET_SPENT');
+    expect(await spend(gate, named, 2)).toBe('ok');
+    expect(await spend(openGate(), named, 1)).toBe('TICKET_UNKNOWN');
+  });
+  it('a digest is no approval', async () => {
+    const gate = openGate();
+    const bought = ticket() as Extract<Authorisation, { kind: 'ticket' }>;
+    expect(await spend(gate, bought, 1)).toBe('ok');
+    expect(await pass(gate, generate({ authorisation: { kind: 'ticketDigest', digest: ticketDigest(bought) } }))).toBe('APPROVAL_REQUIRED');
   });
 
   it('a changed count is another ticket', async () => {

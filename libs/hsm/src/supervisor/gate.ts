@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { AppError, canonicalJson } from '#libs/platform/domain';
 import { zodReason } from '#libs/platform/host';
-import { type Approval, Authorisation, type HsmRequest, type QuorumPolicy, requireApproved, requireTicketApproved, requireTicketTime, subjectDigest, type Ticket } from '#libs/signature';
+import { type Approval, Authorisation, type HsmRequest, type QuorumPolicy, requireApproved, requireTicketApproved, requireTicketTime, type Ticket, ticketDigest } from '#libs/signature';
 import { authorityOf, type Authorised } from '../domain/authority.js';
 import type { Client } from '../domain/policy.js';
 import type { RecipeName } from '../domain/recipes.js';
@@ -65,8 +65,8 @@ export class Gate {
     if (order.recipe === 'destroy' && this.#isUnfinished(order, description)) return;
     const policy = this.policies.current();
     const authorisation = this.#parse(order, need, policy, description);
-    if (authorisation.kind === 'ticket') await this.#spend(order, policy, authorisation.ticket, authorisation.approvals, description, need);
-    else await this.#execute(order, policy, authorisation.request, authorisation.approvals, description, need);
+    if (authorisation.kind === 'approvals') await this.#execute(order, policy, authorisation.request, authorisation.approvals, description, need);
+    else await this.#spend(order, this.#ticket(order, policy, authorisation, need), description, need);
   }
 
   #parse(order: GateOrder, need: Authorised, policy: QuorumPolicy, description: RequestDescription): Authorisation {
@@ -84,7 +84,7 @@ export class Gate {
     if (order.authorisation === undefined) throw new AppError(missing, details);
     const parsed = Authorisation.safeParse(order.authorisation);
     if (!parsed.success) throw new AppError(need.authority === 'ticket' ? 'TICKET_INVALID' : 'APPROVAL_INVALID', { reason: zodReason(parsed.error) });
-    if (parsed.data.kind !== need.authority) throw new AppError(missing, details);
+    if ((parsed.data.kind === 'approvals') !== (need.authority === 'approvals')) throw new AppError(missing, details);
     return parsed.data;
   }
 
@@ -97,14 +97,21 @@ export class Gate {
     await this.#note(order, description);
   }
 
-  async #spend(order: GateOrder, policy: QuorumPolicy, ticket: Ticket, approvals: readonly Approval[], { keys, count }: RequestDescription, need: Authorised): Promise<void> {
-    const digest = subjectDigest({ ticket, approvals: approvals as never });
-    if (this.#verified.get(digest)?.policyVersion !== policy.version) {
-      const rule = policy.rules[need.rule] as NonNullable<QuorumPolicy['rules'][string]>;
-      requireTicketApproved(ticket, approvals, { policy, need: rule, requester: order.client, now: this.now(), seenInTime: this.#tickets.hasSeen(ticket) });
-      if (this.#verified.size >= VERIFIED_TICKETS_MOST) this.#verified.delete(this.#verified.keys().next().value as string);
-      this.#verified.set(digest, ticket);
-    }
+  /** Its signatures are verified when it is shown, not each time it is spent. */
+  #ticket(order: GateOrder, policy: QuorumPolicy, shown: Exclude<Authorisation, { kind: 'approvals' }>, need: Authorised): Ticket {
+    const digest = shown.kind === 'ticket' ? ticketDigest(shown) : shown.digest;
+    const known = this.#verified.get(digest);
+    if (known?.policyVersion === policy.version) return known;
+    if (shown.kind === 'ticketDigest') throw new AppError('TICKET_UNKNOWN', { digest });
+    const { ticket, approvals } = shown;
+    const rule = policy.rules[need.rule] as NonNullable<QuorumPolicy['rules'][string]>;
+    requireTicketApproved(ticket, approvals, { policy, need: rule, requester: order.client, now: this.now(), seenInTime: this.#tickets.hasSeen(ticket) });
+    if (this.#verified.size >= VERIFIED_TICKETS_MOST) this.#verified.delete(this.#verified.keys().next().value as string);
+    this.#verified.set(digest, ticket);
+    return ticket;
+  }
+
+  async #spend(order: GateOrder, ticket: Ticket, { keys, count }: RequestDescription, need: Authorised): Promise<void> {
     requireTicketTime(ticket, this.now());
     if (ticket.line !== order.client) throw new AppError('TICKET_INVALID', { reason: `it is for line ${ticket.line}` });
     if (ticket.recipe !== need.rule) throw new AppError('TICKET_INVALID', { reason: `it is for ${ticket.recipe}` });

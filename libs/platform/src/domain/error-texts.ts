@@ -59,6 +59,7 @@ export const ERROR_TEXTS = {
   REQUEST_DIFFERS: define(403, 'never', '批准的内容与要执行的操作不同：{what}', 'What was approved is not what would be done: {what}', '按实际操作重新提交审批', 'Have the actual operation approved'),
   TICKET_REQUIRED: define(403, 'never', '{recipe} 需要有效的批次票据', '{recipe} needs a batch ticket', '申请批次票据并由审批人签名', 'Ask for a batch ticket and have it signed'),
   TICKET_INVALID: define(403, 'never', '票据无效：{reason}', 'The ticket is not valid: {reason}', '申请新的票据', 'Ask for a new ticket'),
+  TICKET_UNKNOWN: define(403, 'same-request', '密码机服务不认识摘要为 {digest} 的票据', 'The HSM service knows no ticket with the digest {digest}', '重新提交整张票据', 'Send the whole ticket again'),
   TICKET_EXPIRED: define(403, 'never', '票据 {ticketId} 不在有效期内', 'Ticket {ticketId} is not within its time', '申请新的票据', 'Ask for a new ticket'),
   TICKET_SPENT: define(403, 'never', '票据 {ticketId} 的次数不足：剩余 {left}，需要 {needed}', 'Ticket {ticketId} has {left} operations left, {needed} are needed', '申请新的票据', 'Ask for a new ticket'),
   POLICY_INVALID: define(500, 'never', '审批策略无效：{reason}', 'The approval policy is not valid: {reason}', '核对策略目录 {directory} 中的文件及其签名', 'Check the files of the policy folder {directory} and their signatures'),

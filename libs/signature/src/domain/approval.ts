@@ -65,6 +65,8 @@ export type Approval = z.infer<typeof Approval>;
 export const Authorisation = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('approvals'), request: HsmRequest, approvals: z.array(Approval).max(32) }),
   z.strictObject({ kind: z.literal('ticket'), ticket: Ticket, approvals: z.array(Approval).max(32) }),
+  /** A ticket that was taken before: digest of ticket and approvals (`ticketDigest`). */
+  z.strictObject({ kind: z.literal('ticketDigest'), digest }),
 ]);
 export type Authorisation = z.infer<typeof Authorisation>;
 
@@ -73,6 +75,11 @@ export type Subject = JsonValue;
 
 export function subjectDigest(subject: object): string {
   return hash('sha256', canonicalJson(subject as Subject), 'hex').toUpperCase();
+}
+
+/** What a ticket that was shown once may be called by. */
+export function ticketDigest({ ticket, approvals }: { readonly ticket: Ticket; readonly approvals: readonly Approval[] }): string {
+  return subjectDigest({ ticket, approvals });
 }
 
 /** The bytes under an approver's signature. They name the subject by its digest, the approver, a nonce, the policy and an expiry. */
