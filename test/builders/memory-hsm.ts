@@ -60,6 +60,8 @@ export class MemoryHsm extends Hsm {
 
   override fleet = notHere;
   override noteDevice = notHere;
+  override pinQuestions = notHere;
+  override answerPin = notHere;
   override tacs = notHere;
   override generateKey = notHere;
   override transfer = notHere;

@@ -58,6 +58,8 @@ export class SoftwareHsm extends Hsm {
   override devices = absent;
   override fleet = absent;
   override noteDevice = absent;
+  override pinQuestions = absent;
+  override answerPin = absent;
   override tacs = absent;
   override generateKey = absent;
   override generateKeyPair = absent;

@@ -6,6 +6,7 @@ import { isAppError, toHex } from '#libs/platform';
 import { type FleetKeys, FleetLoad, makeFleetKeys, purchaseItem } from '../builders/fleet-load.js';
 import { simDevice, SimControl } from '../builders/hsm-sim.js';
 import { agentOf } from '../env/agent-of.js';
+import { givePinLeave } from '../env/pin-leave.js';
 import { libraryPath, startTestHsm, type TestHsm } from '../env/test-hsm.js';
 
 /**
@@ -268,6 +269,10 @@ describe('a fleet that is started anew', () => {
           }),
       });
       rigs.push(again);
+      if (round === 1) {
+        await givePinLeave(again.hsm);
+        await until('latched', 10, isState(again, 'fleet-1', 'pinLatched'));
+      }
       const load = new FleetLoad(again.hsm, keys, { pairing: false });
       await pause(300);
       await load.stop();

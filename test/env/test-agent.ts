@@ -53,8 +53,9 @@ export class TestAgent {
   static async #launch(profile: VendorProfile, dir: string, setting: { place: TokenPlace; environment: Record<string, string> }, fingerprints: Record<string, string>): Promise<TestAgent> {
     const child = forked(setting.environment);
     const place = { ...setting.place, label: profile.name };
-    const order: AgentOrder = { kind: 'start', place, profile, testKeys: true, latchFile: join(dir, 'latched'), fingerprints, pin: Buffer.from(PIN) };
-    const up = (await ordered(child, order, ['up', 'missing', 'pinLatched', 'failed'])) as Report<'up'> | Exclude<AgentReport, { kind: 'up' }>;
+    const order: AgentOrder = { kind: 'start', place, profile, testKeys: true, latchFile: join(dir, 'latched'), fingerprints };
+    const found = await ordered(child, order, ['token', 'missing', 'failed']);
+    const up = (found.kind === 'token' ? await sent(child, { kind: 'login', pin: Buffer.from(PIN) }, ['up', 'pinLatched', 'failed']) : found) as Report<'up'> | Exclude<AgentReport, { kind: 'up' }>;
     if (up.kind !== 'up') throw new Error(`${up.kind}: ${'reason' in up ? up.reason : ''}`);
     return new TestAgent(place.device, child, up.token, profile, dir, setting);
   }
@@ -147,13 +148,23 @@ async function once(setting: { environment: Record<string, string> }, order: Age
   if (report.kind !== kind) throw new Error(JSON.stringify(report));
 }
 
-/** Sends the order when the agent is awake; the first report of one of the kinds. */
-function ordered(child: ChildProcess, order: AgentOrder, kinds: readonly AgentReport['kind'][]): Promise<AgentReport> {
+/** The first order of an agent, once it is awake. */
+async function ordered(child: ChildProcess, order: AgentOrder, kinds: readonly AgentReport['kind'][]): Promise<AgentReport> {
+  await heard(child, ['awake']);
+  return sent(child, order, kinds);
+}
+
+function sent(child: ChildProcess, order: AgentOrder, kinds: readonly AgentReport['kind'][]): Promise<AgentReport> {
+  const answer = heard(child, kinds);
+  child.send(order);
+  return answer;
+}
+
+function heard(child: ChildProcess, kinds: readonly AgentReport['kind'][]): Promise<AgentReport> {
   return new Promise((settle, reject) => {
     const exited = (code: number | null, signal: string | null): void => reject(new Error(`the agent ended: ${signal ?? code}`));
     child.once('exit', exited);
     child.on('message', function hear(report: AgentReport) {
-      if (report.kind === 'awake') child.send(order);
       if (!kinds.includes(report.kind)) return;
       child.off('message', hear);
       child.off('exit', exited);

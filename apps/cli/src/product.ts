@@ -1,10 +1,12 @@
 import { rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { DeviceStatus } from '#libs/hsm';
 import { environment, writeFileAtomic } from '#libs/platform';
 import { AppError } from '#libs/platform/domain';
 import { ApprovalRound } from './approver/approval-round.js';
 import { RehearsalQuorum } from './approver/rehearsal-quorum.js';
+import { CommandClient } from './command-client.js';
 import { type Database, migrateAll, openDatabase } from './database.js';
 import { fence } from './fence.js';
 import { type FolderLock, takeLock } from './folder-lock.js';
@@ -28,6 +30,7 @@ export interface ProductOptions {
 }
 
 const READY_SECONDS = 90;
+const LATE_DEVICES_SECONDS = 20;
 /** Reports are rendered with a font of the system. */
 const FONTS = '/usr/share/fonts/*';
 
@@ -105,7 +108,7 @@ export class Product {
     terminal.say('启动密码机代理、服务与工作进程', 'starting HSM agents, service and worker');
     this.quorum = await startQuorum(state, checkout);
     const hsm = this.keep(await startHsm(state, checkout, hsmConfigFile));
-    this.lookAtDevices(hsm.ready);
+    this.lookAtDevices(Object.entries(hsm.ready));
     // Before the service is ready: what it settles at its start may need a ticket.
     this.round = new ApprovalRound(this.commandSocket, this.quorum).start();
     const evidence = `${state.folder('evidence')}/*`;
@@ -115,6 +118,7 @@ export class Product {
       this.startProgram('service', files.service, serviceFlags),
       this.startProgram('worker', files.worker, this.workerFlags),
     ]);
+    await this.lookAtLateDevices(Object.keys(hsm.ready).filter((device) => hsm.ready[device] === 'starting'));
     this.httpUrl = String(service?.ready['url'] ?? '');
     writeFileAtomic(state.file('run', 'product.json'), JSON.stringify({ pid: process.pid, databaseUrl: this.database.ownerUrl, httpUrl: this.httpUrl }));
   }
@@ -130,10 +134,10 @@ export class Product {
   }
 
   /** The supervisor's ready line names each device and its state. */
-  private lookAtDevices(ready: ReadyLine): void {
+  private lookAtDevices(devices: readonly (readonly [device: string, state: unknown])[]): void {
     const { state, terminal, requireDevices } = this.options;
     const latch = state.file('hsm', 'state');
-    for (const [device, value] of Object.entries(ready)) {
+    for (const [device, value] of devices) {
       const error =
         value === 'pinLatched' ? new AppError('PIN_REFUSED', { device, latch })
         : value === 'missing' || value === 'down' ? new AppError('TOKEN_MISSING', { device })
@@ -141,6 +145,24 @@ export class Product {
       if (error === undefined) continue;
       if (requireDevices) throw error;
       terminal.error(error);
+    }
+  }
+
+  /** A device whose PIN is new to this host logs in when the service has said so. */
+  private async lookAtLateDevices(late: readonly string[]): Promise<void> {
+    if (late.length === 0) return;
+    const commands = await CommandClient.open(this.commandSocket);
+    try {
+      const look = async (): Promise<DeviceStatus[]> => (await commands.call<DeviceStatus[]>('hsm.devices')).filter(({ device }) => late.includes(device));
+      const end = performance.now() + LATE_DEVICES_SECONDS * 1000;
+      let devices = await look();
+      while (devices.some(({ state }) => state === 'starting') && performance.now() < end) {
+        await new Promise((next) => setTimeout(next, 200));
+        devices = await look();
+      }
+      this.lookAtDevices(devices.map(({ device, state }) => [device, state]));
+    } finally {
+      commands.close();
     }
   }
 

@@ -8,7 +8,7 @@ import { CommandServer } from './commands/command-server.js';
 import { ServiceConfig } from './config.js';
 import { acceptBinaryBodies } from './http/binary-bodies.js';
 import { settleIntents } from './settle-intents.js';
-import { watchLateObjects } from './watch-late-objects.js';
+import { answerPins, watchLateObjects } from './watch-hsm.js';
 
 const log = new Logger('service');
 
@@ -25,12 +25,14 @@ async function main(): Promise<void> {
   const commands = app.get(CommandServer);
   // The door is there first: what is settled may need a ticket, and approvers come through it.
   await commands.listen(config.commandSocket);
+  // A device may wait for its leave to log in, and what is settled for the device.
+  const stopAnswering = answerPins(app, log);
   await settleIntents(app, log);
   await listen(app, config);
   commands.open();
   const stopWatching = watchLateObjects(app, log);
   onStop(async () => {
-    await stopWatching();
+    await Promise.all([stopWatching(), stopAnswering()]);
     await commands.close();
     await app.close();
   });

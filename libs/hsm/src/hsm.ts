@@ -1,6 +1,7 @@
 import type { SignPurpose } from '#libs/platform/domain';
 import type { AsymmetricAlgorithm, KcvMethod, Sm4SessionForm, SymmetricAlgorithm } from './domain/algorithms.js';
 import type { DeviceGroup } from './domain/device-group.js';
+import type { PinAnswer, PinQuestion } from './domain/pin-question.js';
 import type { FleetStatus } from './domain/fleet-status.js';
 import type { DiversificationClass, SigningClass } from './domain/key-class.js';
 
@@ -14,6 +15,7 @@ export type DeviceChoice = DeviceName | `@${DeviceGroup}`;
 /** CKA_ID of a key, 16 bytes as 32 upper-case hex characters. */
 export type KeyId = string;
 
+export type { PinAnswer, PinQuestion };
 export type { AsymmetricAlgorithm, DeviceGroup, FleetStatus, KcvMethod, Sm4SessionForm, SymmetricAlgorithm };
 
 /**
@@ -133,6 +135,11 @@ export abstract class Hsm {
   abstract noteDevice(device: DeviceName, entry: { step: string; by: string; note: string }): Promise<void>;
 
   /** Makes a diversification root in the device, sensitive, still extractable under a wrap until `seal`. */
+  abstract pinQuestions(): Promise<PinQuestion[]>;
+
+  /** Throws HSM_REFUSED when this is not what the host asks any more. */
+  abstract answerPin(question: PinQuestion, answer: PinAnswer): Promise<void>;
+
   abstract generateKey(
     device: DeviceName,
     key: { keyId: KeyId; label: string; keyClass: DiversificationClass; algorithm: SymmetricAlgorithm },

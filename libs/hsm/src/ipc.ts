@@ -28,7 +28,9 @@ export interface AgentStart {
 }
 
 export type AgentOrder =
-  | ({ readonly kind: 'start'; readonly pin: Uint8Array } & AgentStart)
+  | ({ readonly kind: 'start' } & AgentStart)
+  /** After `token`: log in, once. */
+  | { readonly kind: 'login'; readonly pin: Uint8Array }
   | { readonly kind: 'initialise'; readonly place: TokenPlace; readonly profile: VendorProfile; readonly label: string; readonly soPin: Uint8Array; readonly pin: Uint8Array }
   /** Several may run at once; the agent answers each under its id. `request` of a packed recipe is `{ batch }`. */
   | { readonly kind: 'run'; readonly id: number; readonly recipe: string; readonly request: unknown; readonly classes: readonly KeyClass[]; readonly online: boolean }
@@ -61,6 +63,8 @@ export interface OldestCall {
 export type AgentReport =
   /** The process is ready to take an order. */
   | { readonly kind: 'awake' }
+  /** Found, nobody logged in yet. */
+  | { readonly kind: 'token'; readonly serial: string }
   | { readonly kind: 'up'; readonly token: TokenDescription; readonly sessions: number; readonly loginEpoch: number }
   | { readonly kind: 'missing' | 'pinLatched' | 'failed'; readonly reason: string }
   | { readonly kind: 'initialised' }

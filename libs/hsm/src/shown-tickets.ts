@@ -17,8 +17,8 @@ export class ShownTickets {
     if (authorisation?.kind === 'ticket' && !this.#digests.has(authorisation)) this.#digests.set(authorisation, ticketDigest(authorisation));
   }
 
-  /** Whether it had gone by its digest. */
-  forget(authorisation: Authorisation | undefined): boolean {
-    return authorisation !== undefined && this.#digests.delete(authorisation);
+  /** Shown whole at the next call. */
+  forget(authorisation: Authorisation | undefined): void {
+    if (authorisation !== undefined) this.#digests.delete(authorisation);
   }
 }

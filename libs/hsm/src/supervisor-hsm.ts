@@ -10,7 +10,7 @@ import { describeRequest } from './domain/request-description.js';
 import type { DiversificationClass, SigningClass } from './domain/key-class.js';
 import {
   type AsymmetricAlgorithm, type CallOptions, type CardAuthentication, type CommandMac, type DeviceChoice, type DeviceName, type DeviceStatus, type FleetStatus, Hsm, type KcvMethod,
-  type KeyId, type KeyObject, type KeyPath, type KnownAnswer, type ProtectedKey, type ProtectedKeyLoad, type PurchaseMac, type SignItem, type SymmetricAlgorithm, type Tac,
+  type KeyId, type KeyObject, type KeyPath, type KnownAnswer, type PinAnswer, type PinQuestion, type ProtectedKey, type ProtectedKeyLoad, type PurchaseMac, type SignItem, type SymmetricAlgorithm, type Tac,
 } from './hsm.js';
 import { ShownTickets } from './shown-tickets.js';
 import { encodeFrame, FRAME_MOST, FrameReader } from './wire.js';
@@ -69,6 +69,14 @@ export class SupervisorHsm extends Hsm {
 
   async noteDevice(device: DeviceName, entry: { step: string; by: string; note: string }): Promise<void> {
     await this.#call('deviceNote', '', { device, ...entry });
+  }
+
+  pinQuestions(): Promise<PinQuestion[]> {
+    return this.#call('pinQuestions', '', {});
+  }
+
+  async answerPin({ device, tokenSerial, pinId }: PinQuestion, answer: PinAnswer): Promise<void> {
+    await this.#call('pinAnswer', '', { device, tokenSerial, pinId, answer });
   }
 
   async generateKey(
@@ -161,13 +169,17 @@ export class SupervisorHsm extends Hsm {
       authorisation = this.#authoriser?.known(recipe, keys, count);
     }
     for (let asked = 0; ; asked++) {
+      const sent = this.#shown.sent(authorisation);
       try {
-        const answer = await this.#send<T>(recipe, device, request, options, this.#shown.sent(authorisation));
+        const answer = await this.#send<T>(recipe, device, request, options, sent);
         this.#shown.taken(authorisation);
         return answer;
       } catch (error) {
         // Another supervisor than the one it was shown to, or one that has seen many since.
-        if (isAppError(error) && error.code === 'TICKET_UNKNOWN' && this.#shown.forget(authorisation)) continue;
+        if (isAppError(error) && error.code === 'TICKET_UNKNOWN' && sent?.kind === 'ticketDigest') {
+          this.#shown.forget(authorisation);
+          continue;
+        }
         if (this.#authoriser === undefined || !isAppError(error) || asked === AUTHORISATIONS_MOST) throw error;
         // Of a ticket at hand also the approvals may run out: their approver did.
         const renewable = RENEWABLE.has(error.code) || (ticketed && error.code === 'APPROVAL_EXPIRED');

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { JournalModule } from '#libs/journal';
 import { KeysRepository } from './keys.repository.js';
 import { Keys } from './keys.service.js';
+import { PinLogins } from './pin-logins.service.js';
 
-@Module({ imports: [JournalModule], providers: [Keys, KeysRepository], exports: [Keys] })
+@Module({ imports: [JournalModule], providers: [Keys, KeysRepository, PinLogins], exports: [Keys, PinLogins] })
 export class KeysModule {}

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DEVICE_STEPS, Hsm, KEY_CLASSES, type DiversificationClass } from '#libs/hsm';
 import { checkJournal } from '#libs/journal';
-import { type KeyRecord, Keys } from '#libs/keys';
+import { type KeyRecord, Keys, PinLogins } from '#libs/keys';
 import { Organisations, Institution, Terminal } from '#libs/organisations';
 import { type JsonValue, toHex } from '#libs/platform';
 import { DataSource } from 'typeorm';
@@ -21,6 +21,11 @@ export const KEY_COMMANDS: Readonly<Record<string, Command>> = {
   'hsm.steps': command(z.strictObject({}), async () => DEVICE_STEPS as unknown as JsonValue),
   'hsm.note': command(z.strictObject({ device, step: z.string().min(1).max(64).default('patrol'), by: z.string().min(1).max(64), note: z.string().max(1000) }), async (app, { device: name, ...entry }) => {
     await app.get(Hsm).noteDevice(name, entry);
+    return null;
+  }),
+  'hsm.pins': command(z.strictObject({}), async (app) => (await app.get(PinLogins).list()) as unknown as JsonValue),
+  'hsm.clearPin': command(z.strictObject({ tokenSerial: z.string().min(1).max(32), by: z.string().min(1).max(64), reason: z.string().min(1).max(1000) }), async (app, { tokenSerial, by, reason }) => {
+    await app.get(PinLogins).clear(tokenSerial, by, reason);
     return null;
   }),
   'hsm.knownAnswers': command(z.strictObject({ device }), async (app, args) => (await app.get(Hsm).knownAnswers(args.device)) as unknown as JsonValue),

@@ -4,7 +4,7 @@ import { isFatal, pkcs11ErrorDetails } from '../domain/pkcs11-errors.js';
 import type { AgentOrder, AgentReport } from '../ipc.js';
 import { harden } from './harden.js';
 import { KeyDirectory } from './key-directory.js';
-import { type OpenedToken, openToken, PinRefused, TokenMissing } from './open-token.js';
+import { findToken, type FoundToken, type OpenedToken, openToken, PinRefused, TokenMissing } from './open-token.js';
 import { Probe } from './probe.js';
 import { RecipeRunner } from './run-recipe.js';
 import { ckrOf } from './token.js';
@@ -35,6 +35,7 @@ class Agent {
   #runner: RecipeRunner | undefined;
   #probe: Probe | undefined;
   #device = '';
+  #found: { readonly token: FoundToken; readonly start: Order<'start'> } | undefined;
   #running = 0;
 
   obey(order: AgentOrder): void {
@@ -46,6 +47,8 @@ class Agent {
         return this.#ping(order);
       case 'start':
         return this.#start(order);
+      case 'login':
+        return this.#logIn(order);
       case 'initialise':
         void this.#initialise(order);
         return;
@@ -57,13 +60,25 @@ class Agent {
     this.#device = place.device;
     try {
       harden({ undumpable: !profile.simulator, dieWithParent: false });
-      this.#open(openToken(place, profile, order.pin), order);
+      this.#found = { token: findToken(place), start: order };
+      report({ kind: 'token', serial: this.#found.token.info.serialNumber.trim() });
+    } catch (error) {
+      reportAndEnd({ kind: stateOf(error), reason: reasonOf(error) });
+    }
+  }
+
+  /** Once in the life of an agent. */
+  #logIn({ pin }: Order<'login'>): void {
+    const found = this.#found;
+    this.#found = undefined;
+    try {
+      if (found !== undefined) this.#open(openToken(found.token, found.start.profile, pin), found.start);
     } catch (error) {
       // On disk before anybody hears of it: a crash here must not lead to a second try.
-      if (error instanceof PinRefused) latch(order.latchFile, { device: place.device, ckr: error.message, at: new Date().toISOString() });
+      if (found !== undefined && error instanceof PinRefused) latch(found.start.latchFile, { device: this.#device, ckr: error.message, at: new Date().toISOString() });
       reportAndEnd({ kind: stateOf(error), reason: reasonOf(error) });
     } finally {
-      order.pin.fill(0);
+      pin.fill(0);
     }
   }
 

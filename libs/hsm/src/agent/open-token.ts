@@ -38,11 +38,23 @@ export interface OpenedToken {
   readonly description: TokenDescription;
 }
 
-/** Finds the token, logs in once, opens the executor's sessions. Throws TokenMissing, PinRefused, ExecutorError. */
-export function openToken(place: TokenPlace, profile: VendorProfile, pin: Uint8Array): OpenedToken {
+export interface FoundToken {
+  readonly place: TokenPlace;
+  readonly lib: pkcs11js.PKCS11;
+  readonly slot: Handle;
+  readonly info: pkcs11js.TokenInfo;
+}
+
+/** Throws TokenMissing. */
+export function findToken(place: TokenPlace): FoundToken {
   const lib = openModule(place);
   const { slot, info } = findSlot(lib, place);
   if ((info.flags & CKF_USER_PIN_INITIALIZED) === 0) throw new TokenMissing('the token has no user PIN');
+  return { place, lib, slot, info };
+}
+
+/** Logs in once, opens the executor's sessions. Throws PinRefused, ExecutorError. */
+export function openToken({ place, lib, slot, info }: FoundToken, profile: VendorProfile, pin: Uint8Array): OpenedToken {
   const session = lib.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION);
   login(lib, session, pin);
   const mechanisms = lib.C_GetMechanismList(slot).map((number) => number >>> 0).sort((a, b) => a - b);

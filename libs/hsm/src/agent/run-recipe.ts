@@ -7,7 +7,7 @@ import type { Grant } from './key-lookup.js';
 import type { TransferOffer, TransferPackage, TransferTarget } from './transfer.js';
 
 /** What the supervisor may order: the recipes of clients that touch one device, and the steps of a transfer. */
-type AgentRequests = { [R in Exclude<RecipeName, 'devices' | 'fleet' | 'deviceNote' | 'transfer' | PackedRecipe>]: RecipeRequest<R> } & {
+type AgentRequests = { [R in Exclude<RecipeName, 'devices' | 'fleet' | 'deviceNote' | 'pinQuestions' | 'pinAnswer' | 'transfer' | PackedRecipe>]: RecipeRequest<R> } & {
   transferOpen: { keyId: string };
   transferWrap: { keyId: string; offer: TransferOffer };
   transferClose: { keyId: string; parcel: TransferPackage };

@@ -14,6 +14,8 @@ const AUTHORITIES: Readonly<Record<Exclude<RecipeName, 'sign'>, Authority>> = {
   devices: 'free',
   fleet: 'free',
   deviceNote: 'free',
+  pinQuestions: 'free',
+  pinAnswer: 'free',
   inventory: 'free',
   knownAnswers: 'free',
   checkValues: 'free',

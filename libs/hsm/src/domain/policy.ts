@@ -12,6 +12,8 @@ const POLICY: Readonly<Record<Client, Partial<Record<RecipeName, readonly KeyCla
     devices: [],
     fleet: [],
     deviceNote: [],
+    pinQuestions: [],
+    pinAnswer: [],
     inventory: [],
     knownAnswers: [],
     generateKey: ALL_KEY_CLASSES,

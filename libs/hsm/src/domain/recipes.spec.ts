@@ -8,6 +8,8 @@ const GOOD: { readonly [R in RecipeName]: object } = {
   devices: {},
   fleet: {},
   deviceNote: { device: 'general-1', step: 'patrol', by: 'duty', note: 'seals intact' },
+  pinQuestions: {},
+  pinAnswer: { device: 'general-1', tokenSerial: 'A1', pinId: keyId, answer: 'leave' },
   inventory: {},
   knownAnswers: {},
   generateKey: { keyId, label: '根密钥/1', keyClass: 'dataRoot', algorithm: 'aes128' },

@@ -3,6 +3,7 @@ import { SIGN_PURPOSES } from '#libs/platform/domain';
 import { ASYMMETRIC_ALGORITHMS, SYMMETRIC_ALGORITHMS } from './algorithms.js';
 import { PACKED_RECIPES } from './batch.js';
 import { DEVICE_GROUPS } from './device-group.js';
+import { PIN_ANSWERS } from './pin-question.js';
 import { KEY_CLASSES, type DiversificationClass, type KeyClass, type SigningClass } from './key-class.js';
 
 /** Signatures in one call at most. */
@@ -50,6 +51,8 @@ export const RECIPES = {
   knownAnswers: z.strictObject({}),
   /** A patrol note, or a step of onboarding, firmware change or return to the vendor, in the record of a device. */
   deviceNote: z.strictObject({ device, step: z.string().max(64), by: z.string().min(1).max(64), note: z.string().max(1000) }),
+  pinQuestions: z.strictObject({}),
+  pinAnswer: z.strictObject({ device, tokenSerial: z.string().max(32), pinId: keyId, answer: z.enum(PIN_ANSWERS) }),
 } as const;
 
 export type RecipeName = keyof typeof RECIPES;

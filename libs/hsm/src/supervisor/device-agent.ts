@@ -2,20 +2,22 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError, ERROR_TEXTS, type ErrorCode } from '#libs/platform/domain';
-import type { Logger } from '#libs/platform/host';
+import { type Logger, writeFileAtomic } from '#libs/platform/host';
 import { Breaker } from '../domain/breaker.js';
 import type { DeviceCounters } from '../domain/fleet-status.js';
 import type { KeyClass } from '../domain/key-class.js';
 import { Lanes } from '../domain/lanes.js';
 import { Latency } from '../domain/latency.js';
 import { TokenBucket } from '../domain/token-bucket.js';
+import type { PinAnswer, PinQuestion } from '../domain/pin-question.js';
 import type { VendorProfile } from '../domain/vendor-profile.js';
 import type { DeviceStatus } from '../hsm.js';
 import type { DeviceConfig } from '../hsm-config.js';
 import type { AgentReport, TokenDescription } from '../ipc.js';
 import { AgentWatchdog } from './agent-watchdog.js';
 import { forkAgent, onReport, sendSecret } from './fork-agent.js';
-import { readPin } from './pin-file.js';
+import { readPin, requirePinFile } from './pin-file.js';
+import { PinRecord } from './pin-record.js';
 import { ensureEmbeddedToken } from './token-folder.js';
 import { agentSetting, tokenFilesPresent } from './token-place.js';
 
@@ -81,6 +83,8 @@ export class DeviceAgent {
   #state: DeviceStatus['state'] = 'starting';
   #reason = '';
   #token: TokenDescription | undefined;
+  readonly #pin: PinRecord;
+  #pinQuestion: PinQuestion | undefined;
   #sessions = 0;
   #epoch = 0;
   #serving = false;
@@ -105,6 +109,7 @@ export class DeviceAgent {
     readonly profile: VendorProfile,
     private readonly options: AgentOptions,
   ) {
+    this.#pin = new PinRecord(join(options.stateDir, `${config.device}.pin.json`), config.pinFile);
     this.#lanes = new Lanes(profile.tuning.sessions + AHEAD);
     this.#bucket = new TokenBucket(profile.tuning.ratedItemsPerSecond, performance.now());
   }
@@ -236,14 +241,18 @@ export class DeviceAgent {
 
   async #launch(): Promise<void> {
     if (this.#stopped) return;
-    if (existsSync(this.latchFile)) return this.#retire('pinLatched', this.latchFile);
+    if (existsSync(this.latchFile)) {
+      this.#tell('refused');
+      return this.#retire('pinLatched', this.latchFile);
+    }
     this.#state = 'starting';
     this.#reason = '';
     const { config, profile, options } = this;
     await ensureEmbeddedToken(config, profile, options.stateDir, options.agentEntry);
     if (!tokenFilesPresent(config, profile)) return this.#retire('missing', `no token in ${config.tokenDir}`);
     if (this.#stopped) return;
-    const pin = readPin(config.pinFile);
+    requirePinFile(config.pinFile);
+    if (config.initialise) this.#pin.made();
     const { place, environment } = agentSetting(config, profile, options.stateDir);
     const child = forkAgent(options.agentEntry, options.mode === 'production' ? { ...environment, HUFU_PROFILE: 'production' } : environment);
     this.#child = child;
@@ -251,12 +260,10 @@ export class DeviceAgent {
     this.#timer = setTimeout(() => child.kill('SIGKILL'), START_SECONDS * 1000);
     onReport(child, (report) => {
       if (report.kind !== 'awake') return this.#hear(child, report);
-      const start = { place, profile, testKeys: config.testKeys, latchFile: this.latchFile, fingerprints: options.fingerprints() };
-      sendSecret(child, { kind: 'start', ...start, pin }, [pin]);
+      child.send({ kind: 'start', place, profile, testKeys: config.testKeys, latchFile: this.latchFile, fingerprints: options.fingerprints() }, () => undefined);
     });
     child.on('error', () => undefined);
     child.on('exit', (code, signal) => {
-      pin.fill(0);
       if (this.#child === child) this.#ended(`agent ended: ${signal ?? `code ${code}`}`);
     });
   }
@@ -265,6 +272,8 @@ export class DeviceAgent {
     if (this.#child !== child) return;
     this.#watchdog?.heard();
     switch (report.kind) {
+      case 'token':
+        return this.#found(child, report.serial);
       case 'up':
         return this.#up(child, report.token, report.sessions);
       case 'missing':
@@ -272,6 +281,7 @@ export class DeviceAgent {
       case 'failed':
         // The agent ends by itself after this; its exit does the rest.
         [this.#state, this.#reason] = [report.kind === 'failed' ? 'down' : report.kind, report.reason];
+        if (report.kind === 'pinLatched') this.#tell('refused');
         return;
       case 'gone':
         this.#countError(report.ckr);
@@ -293,8 +303,65 @@ export class DeviceAgent {
     }
   }
 
+  /** A PIN that this token has taken before is given at once; any other waits for whoever knows of all hosts. */
+  #found(child: ChildProcess, tokenSerial: string): void {
+    if (this.#pin.isProven(tokenSerial)) return this.#logIn(child);
+    this.#pinQuestion = { device: this.name, tokenSerial, pinId: this.#pin.pinId, state: this.#pin.isTried ? 'tried' : 'awaited' };
+    clearTimeout(this.#timer);
+    this.#reason = 'waits for the leave to log in with a PIN that is new here';
+    this.options.log.warn('leave to log in is awaited', { device: this.name, tokenSerial });
+    this.#settled();
+  }
+
+  #logIn(child: ChildProcess): void {
+    try {
+      const pin = readPin(this.config.pinFile);
+      sendSecret(child, { kind: 'login', pin }, [pin]);
+    } catch (error) {
+      // The PIN file is not as it should be.
+      this.#reason = (error as Error).message;
+      child.kill('SIGKILL');
+    }
+  }
+
+  get pinQuestion(): PinQuestion | undefined {
+    return this.#pinQuestion;
+  }
+
+  /** What the service says to `pinQuestion`. */
+  answerPin(answer: PinAnswer): void {
+    const [asked, child] = [this.#pinQuestion, this.#child];
+    if (asked === undefined) return;
+    const isOutcome = asked.state === 'accepted' || asked.state === 'refused';
+    if (isOutcome !== (answer === 'noted')) throw new AppError('HSM_REFUSED', { reason: `${answer} is no answer to ${asked.state}` });
+    if (isOutcome) {
+      this.#pin.told();
+      this.#pinQuestion = undefined;
+    } else if (answer === 'latched') {
+      this.#pinQuestion = undefined;
+      writeFileAtomic(this.latchFile, `${JSON.stringify({ device: this.name, reason: 'this token has refused a PIN, on this host or another' })}\n`, 0o600);
+      [this.#state, this.#reason] = ['pinLatched', this.latchFile];
+      child?.kill('SIGKILL');
+    } else if (child !== undefined && this.#state === 'starting') {
+      // Written down first: a crash after this line must not lead to a second try.
+      this.#pin.trying(asked.tokenSerial);
+      this.#pinQuestion = { ...asked, state: 'tried' };
+      this.#reason = '';
+      this.#timer = setTimeout(() => child.kill('SIGKILL'), START_SECONDS * 1000);
+      this.#logIn(child);
+    }
+  }
+
+  /** What the token said to a PIN that the service gave leave for, until the service knows; also after a restart. */
+  #tell(state: 'accepted' | 'refused'): void {
+    const tokenSerial = this.#pin.untold;
+    this.#pinQuestion = tokenSerial === undefined ? undefined : { device: this.name, tokenSerial, pinId: this.#pin.pinId, state };
+  }
+
   #up(child: ChildProcess, token: TokenDescription, sessions: number): void {
     clearTimeout(this.#timer);
+    this.#pin.proved(token.serial);
+    this.#tell('accepted');
     [this.#state, this.#reason] = this.#lie === undefined ? ['up', ''] : ['quarantined', this.#lie];
     [this.#token, this.#sessions] = [token, sessions];
     this.#epoch++;

@@ -69,6 +69,8 @@ export class Fleet {
     if (!parsed.success) throw new AppError('REQUEST_INVALID', { reason: `${recipe}: ${reasonOf(parsed.error)}` });
     if (recipe === 'devices') return [...this.parts.agents.values()].map((agent) => agent.status());
     if (recipe === 'fleet') return this.status();
+    if (recipe === 'pinQuestions') return [...this.parts.agents.values()].flatMap((agent) => agent.pinQuestion ?? []);
+    if (recipe === 'pinAnswer') return this.#answerPin(parsed.data as RecipeRequest<'pinAnswer'>);
     if (recipe === 'deviceNote') return this.#note(parsed.data as RecipeRequest<'deviceNote'>);
     const work = this.#read(client, asked, parsed.data, classes);
     const named = this.#named(recipe, device, parsed.data);
@@ -268,6 +270,14 @@ export class Fleet {
       if (liar === agent) return false;
     }
     return true;
+  }
+
+  #answerPin({ device, tokenSerial, pinId, answer }: RecipeRequest<'pinAnswer'>): null {
+    const agent = this.#agent(device);
+    const asked = agent.pinQuestion;
+    if (asked?.tokenSerial !== tokenSerial || asked.pinId !== pinId) throw new AppError('HSM_REFUSED', { reason: `${device} asks nothing about this PIN` });
+    agent.answerPin(answer);
+    return null;
   }
 
   #note({ device, step, by, note }: RecipeRequest<'deviceNote'>): null {

@@ -11,10 +11,15 @@ export function ensurePinFile(file: string): void {
   if (!existsSync(file)) writeFileAtomic(file, randomBytes(PIN_RANDOM_BYTES).toString('base64url'), 0o400);
 }
 
-/** The PIN without a line end. The caller wipes it. Throws an Error that says what to mend; never with the PIN in it. */
-export function readPin(file: string): Uint8Array {
+/** Throws an Error that says what to mend. */
+export function requirePinFile(file: string): void {
   if (!existsSync(file)) throw new Error(`PIN file missing: ${file}`);
   if ((statSync(file).mode & 0o077) !== 0) throw new Error(`PIN file readable by others: chmod 0400 ${file}`);
+}
+
+/** The PIN without a line end. The caller wipes it. Throws as `requirePinFile`, and when it is empty; never with the PIN in it. */
+export function readPin(file: string): Uint8Array {
+  requirePinFile(file);
   const content = readFileSync(file);
   let end = content.length;
   while (end > 0 && (content[end - 1] === NEWLINE || content[end - 1] === CARRIAGE_RETURN)) end -= 1;
