@@ -40,7 +40,7 @@ interface Trial {
 async function outcome(trial: Trial): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'hufu-off-'));
   folders.push(dir);
-  cpSync(rig.dir, dir, { recursive: true, filter: (from) => !from.endsWith('.sock') });
+  cpSync(rig.dir, dir, { recursive: true, preserveTimestamps: true, filter: (from) => !from.endsWith('.sock') });
   trial.files?.(dir);
   const base = JSON.parse(JSON.stringify(rig.config).replaceAll(rig.dir, dir)) as HsmConfig;
   const devices = base.devices.map((device) => ({ ...device, ...trial.device?.(device) }));

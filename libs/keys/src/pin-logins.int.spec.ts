@@ -82,7 +82,12 @@ describe('a wrong PIN on several hosts', () => {
       hosts.push({ name, rig, logins: new PinLogins(dataSource, new Journal(clock), rig.hsm, clock) });
     }
     await new Promise((next) => setTimeout(next, 1000));
-    for (const { rig } of hosts) expect(await state(rig)).toBe('starting');
+    for (const { rig } of hosts) {
+      expect(await state(rig)).toBe('starting');
+      // Nobody is kept waiting for somebody who may never come.
+      const refusal: unknown = await rig.hsm.inventory(DEVICE).catch((error: unknown) => error);
+      expect(refusal).toMatchObject({ code: 'HSM_DEVICE_DOWN', details: { device: DEVICE, reason: expect.stringContaining('waits for the leave') } });
+    }
     expect(tries()).toBe(0);
   });
 

@@ -135,6 +135,11 @@ export class DeviceAgent {
     return this.#state === 'up' && this.#serving && this.breaker.state === 'closed';
   }
 
+  /** Up in a moment: who asks may wait. With a PIN that waits for its leave it may take for ever. */
+  get #isComing(): boolean {
+    return this.#state === 'starting' && this.#pinQuestion === undefined;
+  }
+
   get isUp(): boolean {
     return this.#state === 'up';
   }
@@ -184,7 +189,7 @@ export class DeviceAgent {
 
   /** Throws the code that the state stands for (PIN_REFUSED, TOKEN_MISSING, HSM_DEVICE_DOWN), or the agent's refusal. */
   run(recipe: string, request: unknown, classes: readonly KeyClass[], online = true, items = 1): Promise<unknown> {
-    if (this.#state !== 'up' && this.#state !== 'starting' && this.#state !== 'quarantined') return Promise.reject(this.unavailable());
+    if (!(this.#state === 'up' || this.#state === 'quarantined' || this.#isComing)) return Promise.reject(this.unavailable());
     if (this.#lanes.waiting >= QUEUE_MOST) return Promise.reject(new AppError('HSM_DEVICE_DOWN', { device: this.name, reason: QUEUE_FULL }));
     return new Promise((resolve, reject) => {
       this.#outstandingItems += items;
@@ -221,7 +226,7 @@ export class DeviceAgent {
 
   /** Throws what `unavailable` says unless a client may ask this device by its name. One that lied is asked by nobody. */
   requireReachable(): void {
-    if (this.#state !== 'up' && this.#state !== 'starting') throw this.unavailable();
+    if (!(this.#state === 'up' || this.#isComing)) throw this.unavailable();
   }
 
   /** In one or two words for a list: why it does not serve, or `up`. */
@@ -310,6 +315,7 @@ export class DeviceAgent {
     clearTimeout(this.#timer);
     this.#reason = 'waits for the leave to log in with a PIN that is new here';
     this.options.log.warn('leave to log in is awaited', { device: this.name, tokenSerial });
+    this.#refuseAll(this.unavailable());
     this.#settled();
   }
 

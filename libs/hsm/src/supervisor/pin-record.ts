@@ -85,8 +85,9 @@ export class PinRecord {
   }
 }
 
+/** A file that was written anew has another time; one that was restored from a backup has not (archives keep whole seconds). */
 function identityOf(file: string): string {
   if (!existsSync(file)) return 'absent';
-  const { dev, ino, mtimeNs, size } = statSync(file, { bigint: true });
-  return [dev, ino, mtimeNs, size].join(':');
+  const { mtimeMs, size } = statSync(file);
+  return [Math.floor(mtimeMs / 1000), size].join(':');
 }
