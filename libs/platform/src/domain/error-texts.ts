@@ -92,6 +92,8 @@ export const ERROR_TEXTS = {
   ORGANISATION_MERGE_CYCLE: define(409, 'never', '合并成环：{code}', 'Mergers lead back to where they began: {code}', '核对合并关系', 'Check what was merged into what'),
   ORGANISATION_LIST_INVALID: define(422, 'never', '名单无法读取：{reason}', 'The list cannot be read: {reason}', '核对列名、编码与格式', 'Check header, encoding and format'),
   ORGANISATION_LIST_REFUSED: define(422, 'never', '名单未导入：{count} 行被拒，首行 {first}', 'Nothing of the list was entered: {count} lines refused, the first is {first}', '按拒收清单修改后重新导入', 'Mend the refused lines and import the list again'),
+  CALENDAR_YEAR_MISSING: define(422, 'never', '没有 {year} 年的工作日历', 'There is no calendar of working days for {year}', '按国务院办公厅通知编写 {year}.yaml 后重新启动', 'Write {year}.yaml by the notice of the State Council and start again'),
+  CALENDAR_YEARS_DIFFER: define(500, 'never', '两个年度日历对 {day} 的规定不一致', 'Two yearly calendars speak differently of {day}', '按国务院办公厅通知更正', 'Mend them by the notices of the State Council'),
   ORGANISATION_CHANGED: define(409, 'same-request', '机构登记刚被他人变更：{reason}', 'The register was changed by somebody else meanwhile: {reason}', '重新提交', 'Send the request again'),
   // keys
   KEY_UNKNOWN: define(404, 'never', '密钥台账中没有 {label}', 'No key {label} in the register', '核对密钥名称', 'Check the label'),

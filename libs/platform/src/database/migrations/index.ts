@@ -7,6 +7,7 @@ import { Cards1764000005000 } from './1764000005000-cards.js';
 import { Verification1764000006000 } from './1764000006000-verification.js';
 import { Reports1764000007000 } from './1764000007000-reports.js';
 import { OrganisationHistory1764000013000 } from './1764000013000-organisation-history.js';
+import { WorkingDays1764000014000 } from './1764000014000-working-days.js';
 
 /** In the order they are applied. A new one is appended; an applied one is never edited. */
 export const MIGRATIONS = [
@@ -19,4 +20,5 @@ export const MIGRATIONS = [
   Verification1764000006000,
   Reports1764000007000,
   OrganisationHistory1764000013000,
+  WorkingDays1764000014000,
 ] as const;
