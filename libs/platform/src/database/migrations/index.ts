@@ -8,6 +8,7 @@ import { Verification1764000006000 } from './1764000006000-verification.js';
 import { Reports1764000007000 } from './1764000007000-reports.js';
 import { OrganisationHistory1764000013000 } from './1764000013000-organisation-history.js';
 import { WorkingDays1764000014000 } from './1764000014000-working-days.js';
+import { ConnectedDevices1764000015000 } from './1764000015000-connected-devices.js';
 
 /** In the order they are applied. A new one is appended; an applied one is never edited. */
 export const MIGRATIONS = [
@@ -21,4 +22,5 @@ export const MIGRATIONS = [
   Reports1764000007000,
   OrganisationHistory1764000013000,
   WorkingDays1764000014000,
+  ConnectedDevices1764000015000,
 ] as const;
