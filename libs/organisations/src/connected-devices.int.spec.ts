@@ -87,20 +87,20 @@ describe('connected devices', () => {
   });
 
   it('are refused by name where they have no business', async () => {
-    const refusals: [Promise<void>, string][] = [
-      [devices.register(device('A-1'), place(FIRST, 2)), 'CONNECTED_DEVICE_EXISTS'],
-      [devices.register(device('D-1', 'hsm'), place(FIRST, 2)), 'CONNECTED_DEVICE_PLACE_INVALID'],
-      [devices.register(device('D-1', 'terminal'), place('DC-1', 2, 'site')), 'CONNECTED_DEVICE_PLACE_INVALID'],
-      [devices.register(device('D-1'), place('H99999999999', 2)), 'ORGANISATION_CODE_UNKNOWN'],
-      [devices.register(device('D-1'), place(FIRST, 2, 'servicePoint')), 'ORGANISATION_KIND_DIFFERS'],
-      [devices.register(device('bad serial'), place(FIRST, 2)), 'REQUEST_INVALID'],
-      [devices.register(device('D-1'), { ...place(FIRST, 2), address: ' ' }), 'REQUEST_INVALID'],
-      [devices.move(device('D-1'), place(FIRST, 2)), 'CONNECTED_DEVICE_UNKNOWN'],
-      [devices.move(device('A-1'), place(FIRST, 9)), 'CONNECTED_DEVICE_TIME_INVALID'],
-      [devices.remove(device('D-1'), at(9)), 'CONNECTED_DEVICE_UNKNOWN'],
-      [devices.accept(device('A-1'), { accepted: true, by: 'o', document: 'd', acceptedAt: at(5) }), 'CONNECTED_DEVICE_TIME_INVALID'],
+    const refusals: [() => Promise<void>, string][] = [
+      [() => devices.register(device('A-1'), place(FIRST, 2)), 'CONNECTED_DEVICE_EXISTS'],
+      [() => devices.register(device('D-1', 'hsm'), place(FIRST, 2)), 'CONNECTED_DEVICE_PLACE_INVALID'],
+      [() => devices.register(device('D-1', 'terminal'), place('DC-1', 2, 'site')), 'CONNECTED_DEVICE_PLACE_INVALID'],
+      [() => devices.register(device('D-1'), place('H99999999999', 2)), 'ORGANISATION_CODE_UNKNOWN'],
+      [() => devices.register(device('D-1'), place(FIRST, 2, 'servicePoint')), 'ORGANISATION_KIND_DIFFERS'],
+      [() => devices.register(device('bad serial'), place(FIRST, 2)), 'REQUEST_INVALID'],
+      [() => devices.register(device('D-1'), { ...place(FIRST, 2), address: ' ' }), 'REQUEST_INVALID'],
+      [() => devices.move(device('D-1'), place(FIRST, 2)), 'CONNECTED_DEVICE_UNKNOWN'],
+      [() => devices.move(device('A-1'), place(FIRST, 9)), 'CONNECTED_DEVICE_TIME_INVALID'],
+      [() => devices.remove(device('D-1'), at(9)), 'CONNECTED_DEVICE_UNKNOWN'],
+      [() => devices.accept(device('A-1'), { accepted: true, by: 'o', document: 'd', acceptedAt: at(5) }), 'CONNECTED_DEVICE_TIME_INVALID'],
     ];
-    for (const [act, code] of refusals) await expect(act).rejects.toMatchObject({ code });
+    for (const [act, code] of refusals) await expect(act()).rejects.toMatchObject({ code });
     await devices.remove(device('B-2'), at(9));
     await expect(devices.accept(device('B-2'), { accepted: true, by: 'o', document: 'd', acceptedAt: at(10) })).rejects.toMatchObject({ code: 'CONNECTED_DEVICE_ABSENT' });
     await expect(devices.remove(device('B-2'), at(10))).rejects.toMatchObject({ code: 'CONNECTED_DEVICE_ABSENT' });
@@ -118,5 +118,14 @@ describe('connected devices', () => {
     expect((await devices.list({ ...hsms, accepted: true })).devices.map((each) => each.serial)).toEqual(['H-2']);
     expect((await devices.list({ ...hsms, accepted: false })).devices).toHaveLength(4);
     expect((await devices.list({ organisation: { kind: 'institution', code: FIRST }, kinds: ['hsm'] })).devices).toEqual([]);
+  });
+
+  it('are found with the body that took theirs over', async () => {
+    await devices.register(device('M-1'), place(FIRST, 2));
+    const at20 = { at: at(20), organisation: { kind: 'institution', code: SECOND } } as const;
+    expect((await devices.list(at20)).devices.map((each) => each.serial)).not.toContain('M-1');
+    await organisations.act({ act: 'merge', kind: 'institution', code: FIRST, into: SECOND, effectiveAt: at(20) });
+    expect((await devices.list(at20)).devices.map((each) => each.serial)).toContain('M-1');
+    expect((await devices.list({ ...at20, at: at(19) })).devices.map((each) => each.serial)).not.toContain('M-1');
   });
 });

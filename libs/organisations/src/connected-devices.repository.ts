@@ -17,7 +17,7 @@ export interface ConnectedDeviceView extends DeviceName {
 export interface DeviceFilter {
   readonly at: Date;
   readonly kinds?: readonly DeviceKind[] | undefined;
-  /** The body it stands with. */
+  /** The body it stands with; what stands with a body that went into it counts as well. */
   readonly organisationId?: string | undefined;
   readonly accepted?: boolean | undefined;
   /** The last row of the page before. */
@@ -83,7 +83,9 @@ export class ConnectedDevicesRepository {
     const rows: Row[] = await this.dataSource.query(
       `${VIEW}
        WHERE p.since <= $1 AND (n.since IS NULL OR n.since > $1) AND p.organisation_id IS NOT NULL
-         AND ($2::text[] IS NULL OR d.kind = ANY($2)) AND ($3::uuid IS NULL OR p.organisation_id = $3) AND ($4::boolean IS NULL OR COALESCE(a.accepted, false) = $4)
+         AND ($2::text[] IS NULL OR d.kind = ANY($2)) AND ($3::uuid IS NULL OR p.organisation_id IN (
+           WITH RECURSIVE taken_over (id) AS (SELECT $3::uuid UNION SELECT s.organisation_id FROM taken_over t JOIN organisation_state s ON s.successor_id = t.id AND s.effective_at <= $1)
+           SELECT id FROM taken_over)) AND ($4::boolean IS NULL OR COALESCE(a.accepted, false) = $4)
          AND ($5::text IS NULL OR (d.kind, d.serial) > ($5, $6))
        ORDER BY d.kind, d.serial LIMIT $7`,
       [filter.at.toISOString(), filter.kinds ?? null, filter.organisationId ?? null, filter.accepted ?? null, filter.after?.kind ?? null, filter.after?.serial ?? null, filter.limit],

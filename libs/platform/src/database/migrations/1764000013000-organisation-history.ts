@@ -31,6 +31,7 @@ export class OrganisationHistory1764000013000 implements MigrationInterface {
         CHECK (parent_id <> organisation_id)
       );
       CREATE INDEX organisation_state_parent ON organisation_state (parent_id);
+      CREATE INDEX organisation_state_successor ON organisation_state (successor_id) WHERE successor_id IS NOT NULL;
       CREATE TABLE organisation_code (
         scheme text COLLATE "C" NOT NULL CHECK (scheme IN ('region', 'institution', 'terminal', 'site')),
         code text COLLATE "C" NOT NULL,
