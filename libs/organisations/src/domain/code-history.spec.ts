@@ -39,9 +39,12 @@ class Register {
     return { act: 'register', kind: 'institution', code, name: code, parent: '110101', effectiveAt: t(day), reissue };
   }
 
-  /** Whom every code stood for on every day. */
+  /** Whom every code stood for on every day, and which code that body called its own. */
   picture(knownAt?: Date): (string | undefined)[][] {
-    return CODES.map((code) => Array.from({ length: DAYS + 1 }, (_, day) => this.book.resolve('institution', code, t(day), knownAt)?.organisationId));
+    return CODES.map((code) => Array.from({ length: DAYS + 1 }, (_, day) => {
+      const standing = this.book.resolve('institution', code, t(day), knownAt);
+      return standing === undefined ? undefined : `${standing.organisationId} ${standing.code} ${standing.name}`;
+    }));
   }
 }
 

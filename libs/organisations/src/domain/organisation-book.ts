@@ -109,11 +109,11 @@ export class OrganisationBook {
   }
 
   /** A body's own code at a time; undefined when it had none yet or its code was given on after its end. */
-  codeOf(organisationId: string, at: Date): string | undefined {
+  codeOf(organisationId: string, at: Date, knownAt?: Date): string | undefined {
     const { scheme } = kindRule(this.kind(organisationId));
     const own = [...(this.codesOf.get(organisationId) ?? [])].map((key) => key.slice(scheme.length + 1));
     return own.find((code) => {
-      const event = inForce(this.codes(scheme, code), at, undefined);
+      const event = inForce(this.codes(scheme, code), at, knownAt);
       return event?.organisationId === organisationId && event.meaning === 'issued';
     });
   }
@@ -133,7 +133,7 @@ export class OrganisationBook {
       const state = inForce(this.states(organisationId), at, knownAt);
       if (state === undefined || state.status === 'closed') return undefined;
       if (state.successorId === undefined) {
-        return { organisationId, kind: this.kind(organisationId), name: state.name, code: this.codeOf(organisationId, at), issuedTo: event.organisationId };
+        return { organisationId, kind: this.kind(organisationId), name: state.name, code: this.codeOf(organisationId, at, knownAt), issuedTo: event.organisationId };
       }
       organisationId = state.successorId;
     }
