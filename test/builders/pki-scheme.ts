@@ -87,6 +87,10 @@ export async function foundScheme(scheme: PkiScheme): Promise<{ root: Uint8Array
   const root = await pki.createRootCa(ROOT);
   const issuing = await pki.createIssuingCa(ISSUING);
   await scheme.app.get(Organisations).register({
+    regions: [
+      { code: '110000', name: '市' },
+      { code: '110101', name: '区', city: '110000' },
+    ],
     institutions: [
       { code: 'H11010100001', name: '第一医院', region: '110101' },
       { code: 'H11010100002', name: '第二医院', region: '110101' },

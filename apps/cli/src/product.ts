@@ -112,7 +112,7 @@ export class Product {
     // Before the service is ready: what it settles at its start may need a ticket.
     this.round = new ApprovalRound(this.commandSocket, this.quorum).start();
     const evidence = `${state.folder('evidence')}/*`;
-    const serviceFlags = fence({ checkout, read: [files.service, join(checkout, 'certs', 'profiles', '*'), `${state.folder('inbox')}/*`, FONTS], write: [evidence, SOCKETS.command(state)], threads: false });
+    const serviceFlags = fence({ checkout, read: [files.service, join(checkout, 'certs', 'profiles', '*'), join(checkout, 'libs', 'organisations', 'calendars', '*'), `${state.folder('inbox')}/*`, FONTS], write: [evidence, SOCKETS.command(state)], threads: false });
     this.workerFlags = fence({ checkout, read: [files.worker, FONTS], write: [evidence], threads: true });
     const [service] = await settled([
       this.startProgram('service', files.service, serviceFlags),

@@ -87,6 +87,7 @@ export function writeConfigs(state: StateFolder, values: ProcessConfigs): { serv
       http: { host: '127.0.0.1', port: values.httpPort },
       evidenceDir,
       profilesDir: join(values.checkout, 'certs', 'profiles'),
+      calendarsDir: join(values.checkout, 'libs', 'organisations', 'calendars'),
     }),
     worker: write(state, 'worker', {
       databaseUrl: values.workerDatabaseUrl,

@@ -3,7 +3,7 @@ import { CardsModule } from '#libs/cards';
 import { AskingAuthoriser, HsmModule } from '#libs/hsm';
 import { KeysModule } from '#libs/keys';
 import { OcspModule } from '#libs/ocsp';
-import { OrganisationsModule } from '#libs/organisations';
+import { OrganisationsModule, WorkingCalendarModule } from '#libs/organisations';
 import { PkiModule } from '#libs/pki';
 import { PlatformModule } from '#libs/platform';
 import { PsamModule } from '#libs/psam';
@@ -25,6 +25,7 @@ export class AppModule {
         PlatformModule.forRoot({ processName: 'service', database: { url: config.databaseUrl, role: 'hufu_service' } }),
         HsmModule.forRoot({ socket: config.hsmSocket, authoriser }),
         OrganisationsModule,
+        WorkingCalendarModule.forRoot({ calendarsDir: config.calendarsDir }),
         KeysModule,
         PsamModule,
         PkiModule.forRoot({ profilesDir: config.profilesDir }),

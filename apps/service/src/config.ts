@@ -12,6 +12,8 @@ export const ServiceConfig = z.strictObject({
   evidenceDir: z.string().min(1),
   /** Folder of certificate profiles (certs/profiles in the checkout). */
   profilesDir: z.string().min(1),
+  /** Folder of yearly calendars of working days (libs/organisations/calendars in the checkout). */
+  calendarsDir: z.string().min(1),
   /** How long a request waits for approvers, and what a batch ticket asks for. */
   approvals: z
     .strictObject({

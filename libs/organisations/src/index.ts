@@ -1,3 +1,16 @@
 export * from './domain/organisation.js';
+export * from './domain/organisation-act.js';
+export * from './domain/organisation-book.js';
+export * from './domain/organisation-kind.js';
+export * from './domain/organisation-list.js';
+export * from './domain/calendar-year.js';
+export * from './domain/connected-device.js';
+export * from './domain/day.js';
+export * from './domain/working-days.js';
 export * from './organisations.module.js';
 export * from './organisations.service.js';
+export * from './working-calendar.module.js';
+export * from './working-calendar.service.js';
+export * from './connected-devices.service.js';
+export type { ConnectedDeviceView, DeviceFilter } from './connected-devices.repository.js';
+export type { OrganisationFilter, OrganisationView } from './organisations.repository.js';

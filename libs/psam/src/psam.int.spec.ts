@@ -78,6 +78,7 @@ describe('PSAM room with real tokens, database and card processes', () => {
     }
     keySet = roots as PsamKeySet;
     await app.get(Organisations).register({
+      regions: [{ code: '110000', name: '市' }],
       institutions: [{ code: INSTITUTION, name: '测试医院', region: '110000' }],
       terminals: Array.from({ length: 400 }, (_, n) => ({ number: terminal(n), institutionCode: INSTITUTION })),
     });

@@ -16,6 +16,7 @@ import { makeSubjects, type Plan } from '../demo/generator.js';
 import { keyStep } from '../demo/key-step.js';
 import { MemoryWatch } from '../demo/process-sight.js';
 import { psamStep } from '../demo/psam-step.js';
+import { REGIONS } from '../demo/regions.js';
 import { reportStep } from '../demo/report-step.js';
 import { loadRig } from '../demo/rig.js';
 import { renderTable } from '../demo/table.js';
@@ -100,7 +101,7 @@ async function steps(demo: Demo, memory: MemoryWatch): Promise<{ report: string;
 async function enterPopulation(demo: Demo): Promise<Plan> {
   demo.say('生成机构、终端和持卡人的密钥对与证书请求', 'key pairs and certificate requests of institutions, terminals and cards');
   const plan = await makeSubjects(demo);
-  await demo.client.call('organisations.register', { institutions: plan.institutions, terminals: plan.terminals });
+  await demo.client.call('organisations.register', { regions: REGIONS, institutions: plan.institutions, terminals: plan.terminals });
   return plan;
 }
 

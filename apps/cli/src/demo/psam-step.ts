@@ -1,6 +1,7 @@
 import { CardProcess } from './card-process.js';
 import { type Demo, DIVERSIFICATION } from './context.js';
 import type { RootIds } from './key-step.js';
+import { REGIONS } from './regions.js';
 
 const CARDS = 20;
 const REGION = '110000';
@@ -38,7 +39,7 @@ export async function psamStep(demo: Demo, roots: RootIds): Promise<void> {
   const terminalNumbers = Array.from({ length: CARDS }, (_, i) => `${REGION}${tag}${String(900 + i)}`);
   const chipSerials = Array.from({ length: CARDS }, (_, i) => `C0DE${series.toString(16).padStart(8, '0')}${(i + 1).toString(16).padStart(4, '0')}`.toUpperCase());
   const [vendorCode, lotNo, orderNo] = [`demo-vendor-${series}`, `demo-lot-${series}`, `demo-order-${series}`];
-  await client.call('organisations.register', { institutions: [place], terminals: terminalNumbers.map((number) => ({ number, institutionCode: place.code })) });
+  await client.call('organisations.register', { regions: REGIONS, institutions: [place], terminals: terminalNumbers.map((number) => ({ number, institutionCode: place.code })) });
   await client.call('psam.registerVendor', { code: vendorCode, name: '备案厂商（演示）', filingNumber: `DEMO-${series}`, filedFrom: '2020-01-01', filedTo: '2099-12-31', cardModel: 'virtual PSAM' });
   await client.call('psam.receiveLot', { lotNo, vendorCode, chipSerials });
   const keySet = {

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { DEVICE_STEPS, Hsm, KEY_CLASSES, type DiversificationClass } from '#libs/hsm';
 import { checkJournal } from '#libs/journal';
 import { type KeyRecord, Keys, PinLogins } from '#libs/keys';
-import { Organisations, Institution, Terminal } from '#libs/organisations';
 import { type JsonValue, toHex } from '#libs/platform';
 import { DataSource } from 'typeorm';
 import { command, type Command } from './command.js';
@@ -46,13 +45,6 @@ export const KEY_COMMANDS: Readonly<Record<string, Command>> = {
   }),
   'keys.childCheckValue': command(z.strictObject({ label, factors: z.array(hex).max(3), device }), (app, args) =>
     app.get(Keys).childCheckValue(args.label, args.factors, args.device),
-  ),
-  'organisations.register': command(
-    z.strictObject({ institutions: z.array(Institution).max(10_000), terminals: z.array(Terminal).max(100_000) }),
-    async (app, args) => {
-      await app.get(Organisations).register(args);
-      return app.get(Organisations).counts();
-    },
   ),
   'journal.check': command(z.strictObject({}), async (app) => {
     const report = await checkJournal(app.get(DataSource));

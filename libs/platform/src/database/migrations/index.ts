@@ -7,6 +7,9 @@ import { Cards1764000005000 } from './1764000005000-cards.js';
 import { Verification1764000006000 } from './1764000006000-verification.js';
 import { Reports1764000007000 } from './1764000007000-reports.js';
 import { PinLogins1764000008000 } from './1764000008000-pin-logins.js';
+import { OrganisationHistory1764000013000 } from './1764000013000-organisation-history.js';
+import { WorkingDays1764000014000 } from './1764000014000-working-days.js';
+import { ConnectedDevices1764000015000 } from './1764000015000-connected-devices.js';
 
 /** In the order they are applied. A new one is appended; an applied one is never edited. */
 export const MIGRATIONS = [
@@ -19,4 +22,7 @@ export const MIGRATIONS = [
   Verification1764000006000,
   Reports1764000007000,
   PinLogins1764000008000,
+  OrganisationHistory1764000013000,
+  WorkingDays1764000014000,
+  ConnectedDevices1764000015000,
 ] as const;
