@@ -51,7 +51,7 @@ export function devices(state: StateFolder, hsmConfigFile: string | undefined): 
 }
 
 export const SOCKETS = {
-  hsm: (state: StateFolder, client: 'service' | 'worker' | 'doctor') => state.file('run', 'hsm', `${client}.sock`),
+  hsm: (state: StateFolder, client: 'service' | 'worker' | 'journal' | 'doctor') => state.file('run', 'hsm', `${client}.sock`),
   command: (state: StateFolder) => state.file('run', 'command.sock'),
 } as const;
 
@@ -71,7 +71,7 @@ export function writeHsmConfig(state: StateFolder, checkout: string, devices: re
     stateDir: state.file('hsm', 'state'),
     profilesDir: join(checkout, 'libs', 'hsm', 'profiles'),
     policyDir: state.file('hsm', 'policy'),
-    clients: ['service', 'worker', 'doctor'],
+    clients: ['service', 'worker', 'journal', 'doctor'],
     devices,
   });
 }
