@@ -76,6 +76,11 @@ export function writeHsmConfig(state: StateFolder, checkout: string, devices: re
   });
 }
 
+/** Of the embedded default's one anchor. A real one belongs to another account or another host. */
+export function anchorFolder(state: StateFolder): string {
+  return state.folder('anchors');
+}
+
 /** One configuration file per process, 0600; each names only what that process may have. Returns their paths. */
 export function writeConfigs(state: StateFolder, values: ProcessConfigs): { service: string; worker: string } {
   const evidenceDir = state.folder('evidence');
@@ -92,6 +97,7 @@ export function writeConfigs(state: StateFolder, values: ProcessConfigs): { serv
       databaseUrl: values.workerDatabaseUrl,
       hsmSocket: SOCKETS.hsm(state, 'worker'),
       evidenceDir,
+      journal: { hsmSocket: SOCKETS.hsm(state, 'journal'), anchors: [{ kind: 'file', name: 'file', path: join(anchorFolder(state), 'checkpoints') }] },
       threads: values.threads,
     }),
   };

@@ -1,9 +1,10 @@
 import { APPROVAL_COMMANDS } from './approval-commands.js';
 import type { Command } from './command.js';
+import { JOURNAL_COMMANDS } from './journal-commands.js';
 import { KEY_COMMANDS } from './key-commands.js';
 import { PKI_COMMANDS } from './pki-commands.js';
 import { PSAM_COMMANDS } from './psam-commands.js';
 import { SETTLEMENT_COMMANDS } from './settlement-commands.js';
 
 /** Everything that the command socket understands: name → arguments and use case. */
-export const COMMANDS: Readonly<Record<string, Command>> = { ...APPROVAL_COMMANDS, ...KEY_COMMANDS, ...PKI_COMMANDS, ...PSAM_COMMANDS, ...SETTLEMENT_COMMANDS };
+export const COMMANDS: Readonly<Record<string, Command>> = { ...APPROVAL_COMMANDS, ...JOURNAL_COMMANDS, ...KEY_COMMANDS, ...PKI_COMMANDS, ...PSAM_COMMANDS, ...SETTLEMENT_COMMANDS };

@@ -1,10 +1,8 @@
 import { z } from 'zod';
 import { DEVICE_STEPS, Hsm, KEY_CLASSES, type DiversificationClass } from '#libs/hsm';
-import { checkJournal } from '#libs/journal';
 import { type KeyRecord, Keys } from '#libs/keys';
 import { Organisations, Institution, Terminal } from '#libs/organisations';
 import { type JsonValue, toHex } from '#libs/platform';
-import { DataSource } from 'typeorm';
 import { command, type Command } from './command.js';
 import { hex, label } from './fields.js';
 import { hsmMetrics } from './hsm-metrics.js';
@@ -49,10 +47,6 @@ export const KEY_COMMANDS: Readonly<Record<string, Command>> = {
       return app.get(Organisations).counts();
     },
   ),
-  'journal.check': command(z.strictObject({}), async (app) => {
-    const report = await checkJournal(app.get(DataSource));
-    return { ...report, firstBad: report.firstBad ?? null };
-  }),
 };
 
 function shown(key: KeyRecord): JsonValue {
