@@ -138,6 +138,31 @@ describe('keys with two tokens and a database', () => {
     expect(holders(await keys.get('lied'))).toEqual([GENERAL]);
   });
 
+  it('asks no device while no anchor takes the journal, says why, and leaves nothing behind', async () => {
+    log.anchor.beforePush = () => {
+      throw new Error('away');
+    };
+    const calls: string[] = [];
+    const watched = new Proxy(tokens.hsm, {
+      get: (target, name) => {
+        const own: unknown = target[name as keyof Hsm];
+        if (typeof own !== 'function') return own;
+        return (...args: unknown[]) => {
+          calls.push(String(name));
+          return own.apply(target, args) as unknown;
+        };
+      },
+    });
+    await expect(keysWith(watched).generateRoot({ label: 'unseen', keyClass: 'dataRoot', algorithm: '3des2', device: GENERAL })).rejects.toMatchObject({
+      code: 'JOURNAL_STALE',
+      details: { reasonEn: expect.stringContaining('no anchor took the checkpoint') },
+    });
+    expect(calls).toEqual(['devices']);
+    expect(await keys.get('unseen')).toMatchObject({ state: 'aborted', copies: [expect.objectContaining({ state: 'aborted' })] });
+    log.anchor.beforePush = () => undefined;
+    expect((await keys.generateRoot({ label: 'unseen', keyClass: 'dataRoot', algorithm: '3des2', device: GENERAL })).state).toBe('preActive');
+  }, 20_000);
+
   it('wrote every act to a journal that is whole', async () => {
     const owner = await openDataSource({ url: database.url });
     let report = await checkJournal(owner);
