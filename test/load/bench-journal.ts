@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { exportFile, Journal, leafHash, Sequencer, verifyFile } from '#libs/journal';
+import { CAUGHT_UP_BELOW, exportFile, Journal, leafHash, Sequencer, verifyFile } from '#libs/journal';
 import { openDataSource, SystemClock, toHex } from '#libs/platform';
 import { enterLogKey, LocalSigner } from '../builders/local-log.js';
 import { createTestDatabase } from '../env/test-database.js';
@@ -22,6 +22,8 @@ import { type Figure, ratioFigure } from './bench/figures.js';
 const DRAIN_GOAL = 20_000;
 const VERIFY_GOAL = 100_000;
 const SINGLE_GOAL = 0.7;
+/** As the worker waits between two passes. */
+const WORKER_IDLE_MS = 50;
 
 interface Options {
   readonly rows: number;
@@ -95,7 +97,7 @@ async function singleEntry({ seconds, rounds, connections }: Options): Promise<F
     const log = new Sequencer(sequencer, signer, clock);
     let sequencing = true;
     const running = (async () => {
-      while (sequencing) if ((await log.runOnce()) === 0) await sleep(50);
+      while (sequencing) if ((await log.runOnce()) < CAUGHT_UP_BELOW) await sleep(WORKER_IDLE_MS);
     })();
     const kept = (): Promise<unknown> =>
       service.transaction(async (tx) => {

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { SupervisorHsm } from '#libs/hsm';
-import { Anchoring, HsmCheckpointSigner, openAnchor, Sequencer } from '#libs/journal';
+import { Anchoring, CAUGHT_UP_BELOW, HsmCheckpointSigner, openAnchor, Sequencer } from '#libs/journal';
 import { Clock, databaseError, environment, isAppError, loadConfig, Logger, onStop, openDataSource, requireMigrated } from '#libs/platform';
 import { Reports, VerificationWorker } from '#libs/verification';
 import { AppModule } from './app.module.js';
@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   verification.start();
   const anchorings = config.journal.anchors.map((anchor) => new Anchoring(journal, openAnchor(anchor, clock), clock));
   const loops = [
-    new IdleLoop('sequencing', () => sequencer.runOnce(), log, JOURNAL_IDLE_MS).start(),
+    new IdleLoop('sequencing', () => sequence(sequencer), log, JOURNAL_IDLE_MS).start(),
     // Each anchor at its own pace: one that is away holds up nobody.
     ...anchorings.map((anchoring) => new IdleLoop(`anchoring ${anchoring.name}`, () => anchoring.runOnce(), log, JOURNAL_IDLE_MS).start()),
     new IdleLoop('reporting', () => makeReports(reports), log).start(),
@@ -44,6 +44,12 @@ async function main(): Promise<void> {
     await app.close();
   });
   log.info('ready');
+}
+
+/** Found work counts only while there is a backlog. */
+async function sequence(sequencer: Sequencer): Promise<number> {
+  const placed = await sequencer.runOnce();
+  return placed < CAUGHT_UP_BELOW ? 0 : placed;
 }
 
 async function makeReports(reports: Reports): Promise<number> {

@@ -13,6 +13,8 @@ import { type Horizon, insertEntries, type LogHead, NOWHERE, readHead, readLogKe
 const SEQUENCER_LOCK = 0x4855_4a4e;
 /** Rows under one signature at most: what a slow device and a fast database balance at. */
 const BATCH = 10_000;
+/** A pass that placed fewer has caught up: the next may wait a moment, or each entry would get a commit and a signature of its own. */
+export const CAUGHT_UP_BELOW = 1_000;
 
 /**
  * Gives staged entries their place in the log and signs the head over them: one transaction and one checkpoint per batch, one

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { Anchor } from './anchor.js';
 
 const NEWLINE = 0x0a;
@@ -13,15 +13,15 @@ export class FileAnchor extends Anchor {
   }
 
   override async push(lines: readonly string[]): Promise<void> {
-    // Opened for each push: the mount of another host may have come and gone.
-    const file = openSync(this.path, 'a+', 0o640);
+    // Opened for each push: the mount of another host may have come and gone. Synchronous by its flag (O_SYNC): a fenced process has
+    // no fsync.
+    const file = openSync(this.path, 'as+', 0o640);
     try {
       const { size } = fstatSync(file);
       const last = Buffer.alloc(1);
       const torn = size > 0 && readSync(file, last, 0, 1, size - 1) === 1 && last[0] !== NEWLINE;
       const bytes = Buffer.from(`${torn ? '\n' : ''}${lines.join('\n')}\n`, 'utf8');
       for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
-      fsyncSync(file);
     } finally {
       closeSync(file);
     }
