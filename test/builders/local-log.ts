@@ -21,8 +21,10 @@ export class LocalSigner extends CheckpointSigner {
     this.keep(key, createPrivateKey({ key: Buffer.from(pkcs8, 'base64'), format: 'der', type: 'pkcs8' }));
   }
 
-  handOver(keyId: string): string {
-    return this.keys.get(keyId)?.privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64') ?? '';
+  /** A key as arguments of a process that signs with it: the key as JSON, its private half as PKCS #8 in Base64. */
+  handOver({ keyId, ...key }: LogKey): [string, string] {
+    const pkcs8 = this.keys.get(keyId)?.privateKey.export({ type: 'pkcs8', format: 'der' });
+    return [JSON.stringify({ keyId, ...key, spki: Buffer.from(key.spki).toString('base64') }), pkcs8?.toString('base64') ?? ''];
   }
 
   override async sign(key: LogKey, bytes: Uint8Array): Promise<Uint8Array> {

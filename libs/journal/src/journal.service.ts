@@ -48,6 +48,12 @@ export class Journal {
   }
 
   private async stage(tx: EntityManager, leaves: readonly JournalLeaf[]): Promise<void> {
+    const [only] = leaves;
+    if (only !== undefined && leaves.length === 1) {
+      // Nearly every act is one entry: without arrays neither side has to build and take them apart.
+      await tx.query('INSERT INTO journal_stage (id, kind, subject, body, leaf_hash) VALUES ($1, $2, $3, $4, $5)', [only.id, only.kind, only.subject, Buffer.from(only.body), Buffer.from(only.leafHash)]);
+      return;
+    }
     await tx.query(
       `INSERT INTO journal_stage (id, kind, subject, body, leaf_hash)
        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::bytea[])`,

@@ -42,7 +42,7 @@ describe('a sequencer that is killed', () => {
     for (let kill = 0; kill < KILLS; kill++) {
       const sequencer = spawn(
         process.execPath,
-        [resolve('dist/test/env/sequencer-process.js'), database.url, JSON.stringify({ ...key, spki: Buffer.from(key.spki).toString('base64') }), signer.handOver(key.keyId)],
+        [resolve('dist/test/env/sequencer-process.js'), database.url, ...signer.handOver(key)],
         { stdio: ['pipe', 'pipe', 'inherit'] },
       );
       const ended = new Promise<NodeJS.Signals | null>((done) => sequencer.once('exit', (_code, signal) => done(signal)));
