@@ -7,6 +7,7 @@ import { OcspModule } from '#libs/ocsp';
 import { Organisations, OrganisationsModule } from '#libs/organisations';
 import { type NewAuthority, Pki, PkiModule } from '#libs/pki';
 import { Clock, FixedClock, Logger, PlatformModule } from '#libs/platform';
+import { startRunningJournal } from '../env/running-journal.js';
 import { createTestDatabase, type TestDatabase } from '../env/test-database.js';
 
 /** The rooms of certificates and cards, wired by their modules, on a database of their own, under the service's role. */
@@ -53,6 +54,8 @@ export const RESPONDER = {
 /** Opens the rooms; a second scheme over the same database is a restarted process. */
 export async function openPkiScheme(hsm: Hsm, existing?: TestDatabase): Promise<PkiScheme> {
   const database = existing ?? (await createTestDatabase());
+  // It belongs to the database, not to the process: a restarted one finds it running.
+  const log = existing === undefined ? await startRunningJournal(database.url) : undefined;
   const clock = new FixedClock(NOW);
   const builder = Test.createTestingModule({
     imports: [
@@ -76,6 +79,7 @@ export async function openPkiScheme(hsm: Hsm, existing?: TestDatabase): Promise<
     database,
     close: async () => {
       await app.close();
+      await log?.stop();
       if (existing === undefined) await database.drop();
     },
   };

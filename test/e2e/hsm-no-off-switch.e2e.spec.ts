@@ -133,8 +133,8 @@ describe('whatever the settings', () => {
     expect(await outcome({ device: () => ({ [setting]: value }) })).toBe('refused');
   });
 
-  it('no other client than the three has a socket', () => {
-    expect([...CLIENTS].sort()).toEqual(['doctor', 'service', 'worker']);
+  it('no other client than the four has a socket', () => {
+    expect([...CLIENTS].sort()).toEqual(['doctor', 'journal', 'service', 'worker']);
   });
 });
 

@@ -26,7 +26,7 @@ export interface TestHsm {
   /** What the supervisor and its agents have logged so far. */
   log(): string;
   /** A client; `service` brings approvals and tickets, unless `bare`. */
-  client(name: 'service' | 'worker' | 'doctor', options?: { bare: boolean }): SupervisorHsm;
+  client(name: 'service' | 'worker' | 'journal' | 'doctor', options?: { bare: boolean }): SupervisorHsm;
   /** Ends the supervisor, and removes `dir` unless `keep`. */
   stop(options?: { keep: boolean }): Promise<void>;
 }
@@ -62,7 +62,7 @@ export async function startTestHsm(options: TestHsmOptions = {}): Promise<TestHs
     policyDir: join(dir, 'policy'),
     knownAnswerSeconds: 10,
     pingMs: 250,
-    clients: ['service', 'worker', 'doctor'],
+    clients: ['service', 'worker', 'journal', 'doctor'],
     deadlineSeconds: options.deadlineSeconds ?? 60,
     devices: (options.devices ?? testDevices)(dir).map(options.device ?? ((device) => device)),
     ...options.settings,

@@ -9,6 +9,7 @@ import { childEnvironment } from '#libs/platform/host';
 import { familyOf } from '../../apps/cli/src/demo/process-sight.js';
 import { seededRandom } from '../../apps/cli/src/soak/random.js';
 import { SimControl, simDevice } from '../builders/hsm-sim.js';
+import { startRunningJournal } from '../env/running-journal.js';
 import { createTestDatabase } from '../env/test-database.js';
 import { startTestHsm, type TestHsm } from '../env/test-hsm.js';
 import { openKeys } from './hsm-kill/keys-app.js';
@@ -41,6 +42,7 @@ async function main(): Promise<number> {
   const random = seededRandom(Number(values.seed));
   process.stdout.write(`seed ${values.seed}\n`);
   const database = await createTestDatabase();
+  const log = await startRunningJournal(database.url);
   const dir = mkdtempSync(join(tmpdir(), 'hufu-hsm-kill-'));
   mkdirSync(join(dir, 'control'), { mode: 0o700 });
   const controls = DEVICES.map((device) => new SimControl(join(dir, 'control', device)));
@@ -60,6 +62,7 @@ async function main(): Promise<number> {
     }
   } finally {
     await rig.stop();
+    await log.stop();
     await database.drop();
     rmSync(dir, { recursive: true, force: true });
   }

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DeviceStatus, NOT_ENFORCED, type NotEnforced } from '#libs/hsm';
-import { checkJournal } from '#libs/journal';
+import { checkJournal, type JournalState, readJournalState } from '#libs/journal';
 import { openDataSource, requireMigrated } from '#libs/platform';
 import { type Bilingual, isAppError } from '#libs/platform/domain';
 import { errorLines } from './terminal.js';
@@ -84,6 +84,7 @@ export async function checkDatabase(ownerUrl: string): Promise<Finding[]> {
         journal.firstBad === undefined
           ? finding('ok', `日志完整：${journal.entries} 条，待排序 ${journal.waiting} 条`, `the journal is whole: ${journal.entries} entries, ${journal.waiting} waiting`)
           : finding('bad', `日志损坏：${journal.firstBad}`, `the journal is damaged: ${journal.firstBad}; stop work and keep the database as it is`),
+        ...journalFindings(await readJournalState(dataSource.manager)),
       );
     } finally {
       await dataSource.destroy();
@@ -116,3 +117,29 @@ export function deviceFindings(devices: readonly DeviceStatus[]): Finding[] {
     ];
   });
 }
+
+/** Longer than a privileged act waits: then such acts are refused. */
+const STALE_SECONDS = 5;
+
+/** Log key, waiting entries, last checkpoint, anchors: why privileged acts are refused, if they are. */
+export function journalFindings({ logKeys, waiting, oldestWaitingSeconds, head, anchors }: JournalState): Finding[] {
+  if (logKeys === 0) return [finding('note', `日志没有签名密钥：${waiting} 条在等待，特权操作被拒绝`, `the journal has no log key: ${waiting} entries wait and privileged acts are refused; ./hufu up makes one`)];
+  const late = waiting > 0 && oldestWaitingSeconds > STALE_SECONDS;
+  const oldest = `${Math.round(oldestWaitingSeconds)} s`;
+  const place = head === undefined ? '-' : `${head.shard}/${head.size}`;
+  const behind = anchors.filter(({ shard, size }) => head !== undefined && (shard !== head.shard || size !== head.size));
+  return [
+    late
+      ? finding('note', `日志有 ${waiting} 条在等待，最早 ${oldest} 前：排序进程未运行或其密码机不可用`, `${waiting} journal entries wait, the oldest for ${oldest}: the sequencer does not run, or its HSM device is down`)
+      : finding('ok', `日志待排序 ${waiting} 条`, `${waiting} journal entries wait for their place`),
+    finding(head === undefined ? 'note' : 'ok', `最后的检查点 ${place}${age(head?.ageSeconds)}`, `last checkpoint ${place}${age(head?.ageSeconds)}`),
+    ...(anchors.length < LEAST_ANCHORS ? [finding('note', `锚定点 ${anchors.length} 个，生产环境至少需要 ${LEAST_ANCHORS} 个`, `${anchors.length} anchors took checkpoints, production wants at least ${LEAST_ANCHORS}`)] : []),
+    ...anchors.map((anchor) => {
+      const text = `${anchor.name} ${anchor.shard}/${anchor.size}${age(anchor.ageSeconds)}`;
+      return behind.includes(anchor) ? finding('note', `锚定点落后：${text}`, `anchor behind the log: ${text}`) : finding('ok', `锚定点 ${text}`, `anchor ${text}`);
+    }),
+  ];
+}
+
+const LEAST_ANCHORS = 2;
+const age = (seconds: number | undefined): string => (seconds === undefined ? '' : ` (${Math.round(seconds)} s)`);

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { DeviceStatus } from '#libs/hsm';
 import { environment, writeFileAtomic } from '#libs/platform';
-import { AppError } from '#libs/platform/domain';
+import { AppError, isAppError } from '#libs/platform/domain';
 import { ApprovalRound } from './approver/approval-round.js';
 import { RehearsalQuorum } from './approver/rehearsal-quorum.js';
 import { CommandClient } from './command-client.js';
@@ -13,7 +13,7 @@ import { type FolderLock, takeLock } from './folder-lock.js';
 import { requireFreePort } from './free-port.js';
 import { processesIn, signal, waitUntilNone } from './process-table.js';
 import { Program, type ReadyLine } from './program.js';
-import { devices, SOCKETS, writeConfigs, writeHsmConfig } from './setup-config.js';
+import { anchorFolder, devices, SOCKETS, writeConfigs, writeHsmConfig } from './setup-config.js';
 import type { StateFolder } from './state-folder.js';
 import type { Terminal } from './terminal.js';
 
@@ -113,14 +113,29 @@ export class Product {
     this.round = new ApprovalRound(this.commandSocket, this.quorum).start();
     const evidence = `${state.folder('evidence')}/*`;
     const serviceFlags = fence({ checkout, read: [files.service, join(checkout, 'certs', 'profiles', '*'), join(checkout, 'libs', 'organisations', 'calendars', '*'), `${state.folder('inbox')}/*`, FONTS], write: [evidence, SOCKETS.command(state)], threads: false });
-    this.workerFlags = fence({ checkout, read: [files.worker, FONTS], write: [evidence], threads: true });
+    this.workerFlags = fence({ checkout, read: [files.worker, FONTS], write: [evidence, `${anchorFolder(state)}/*`], threads: true });
     const [service] = await settled([
       this.startProgram('service', files.service, serviceFlags),
       this.startProgram('worker', files.worker, this.workerFlags),
     ]);
     await this.lookAtLateDevices(Object.keys(hsm.ready).filter((device) => hsm.ready[device] === 'starting'));
     this.httpUrl = String(service?.ready['url'] ?? '');
+    await this.establishLogKey();
     writeFileAtomic(state.file('run', 'product.json'), JSON.stringify({ pid: process.pid, databaseUrl: this.database.ownerUrl, httpUrl: this.httpUrl }));
+  }
+
+  /** The first start of all makes the key that signs the journal; the approvers of the rehearsal sign for it. Later ones find it. */
+  private async establishLogKey(): Promise<void> {
+    const { terminal, requireDevices } = this.options;
+    const client = await CommandClient.open(this.commandSocket);
+    try {
+      await client.call('journal.establish');
+    } catch (error) {
+      if (requireDevices || !isAppError(error)) throw error;
+      terminal.error(error);
+    } finally {
+      client.close();
+    }
   }
 
   private async startProgram(name: string, configFile: string, nodeFlags: readonly string[]): Promise<Program> {

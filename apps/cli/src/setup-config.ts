@@ -51,7 +51,7 @@ export function devices(state: StateFolder, hsmConfigFile: string | undefined): 
 }
 
 export const SOCKETS = {
-  hsm: (state: StateFolder, client: 'service' | 'worker' | 'doctor') => state.file('run', 'hsm', `${client}.sock`),
+  hsm: (state: StateFolder, client: 'service' | 'worker' | 'journal' | 'doctor') => state.file('run', 'hsm', `${client}.sock`),
   command: (state: StateFolder) => state.file('run', 'command.sock'),
 } as const;
 
@@ -71,9 +71,14 @@ export function writeHsmConfig(state: StateFolder, checkout: string, devices: re
     stateDir: state.file('hsm', 'state'),
     profilesDir: join(checkout, 'libs', 'hsm', 'profiles'),
     policyDir: state.file('hsm', 'policy'),
-    clients: ['service', 'worker', 'doctor'],
+    clients: ['service', 'worker', 'journal', 'doctor'],
     devices,
   });
+}
+
+/** Of the embedded default's one anchor. A real one belongs to another account or another host. */
+export function anchorFolder(state: StateFolder): string {
+  return state.folder('anchors');
 }
 
 /** One configuration file per process, 0600; each names only what that process may have. Returns their paths. */
@@ -93,6 +98,7 @@ export function writeConfigs(state: StateFolder, values: ProcessConfigs): { serv
       databaseUrl: values.workerDatabaseUrl,
       hsmSocket: SOCKETS.hsm(state, 'worker'),
       evidenceDir,
+      journal: { hsmSocket: SOCKETS.hsm(state, 'journal'), anchors: [{ kind: 'file', name: 'file', path: join(anchorFolder(state), 'checkpoints') }] },
       threads: values.threads,
     }),
   };

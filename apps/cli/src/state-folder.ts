@@ -5,13 +5,14 @@ import { writeFileAtomic } from '#libs/platform';
 /** What `./hufu` (sh) keeps in the state folder: not state, so `--clean` leaves it. */
 const KEPT_BY_CLEAN = new Set(['runtime', 'runtime.new', 'lock', 'test', 'clean-begun']);
 
-const FOLDERS = ['config', 'secrets', 'pg', 'hsm', 'run', 'inbox', 'evidence', 'reports', 'demo', 'logs'] as const;
+const FOLDERS = ['config', 'secrets', 'pg', 'hsm', 'run', 'inbox', 'evidence', 'anchors', 'reports', 'demo', 'logs'] as const;
 export type StateFolderName = (typeof FOLDERS)[number];
 
 /**
  * The state folder (`HUFU_HOME`, default `.hufu` in the checkout): one folder per kind of thing, each 0700.
  * config: one JSON file per process · secrets: database passwords · pg: the embedded cluster · hsm: tokens, PIN files,
- * latches · run: sockets · inbox: settlement files to hand in · evidence: files as received · reports · demo: what the
+ * latches · run: sockets · inbox: settlement files to hand in · evidence: files as received · anchors: signed heads of
+ * the journal · reports · demo: what the
  * demo's generator made · logs. `lock` says who runs from it.
  */
 export class StateFolder {

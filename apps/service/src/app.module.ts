@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CardsModule } from '#libs/cards';
 import { AskingAuthoriser, HsmModule } from '#libs/hsm';
+import { JournalKeysModule } from '#libs/journal';
 import { KeysModule } from '#libs/keys';
 import { OcspModule } from '#libs/ocsp';
 import { OrganisationsModule, WorkingCalendarModule } from '#libs/organisations';
@@ -25,6 +26,7 @@ export class AppModule {
         PlatformModule.forRoot({ processName: 'service', database: { url: config.databaseUrl, role: 'hufu_service' } }),
         HsmModule.forRoot({ socket: config.hsmSocket, authoriser }),
         OrganisationsModule,
+        JournalKeysModule,
         WorkingCalendarModule.forRoot({ calendarsDir: config.calendarsDir }),
         KeysModule,
         PsamModule,

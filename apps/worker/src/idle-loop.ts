@@ -14,6 +14,7 @@ export class IdleLoop {
     private readonly name: string,
     private readonly look: () => Promise<number>,
     private readonly log: Logger,
+    private readonly idleMs = IDLE_MS,
   ) {}
 
   start(): this {
@@ -29,7 +30,7 @@ export class IdleLoop {
   private async run(): Promise<void> {
     while (!this.stopped) {
       const waitMs = await this.look().then(
-        (found) => (found > 0 ? 0 : IDLE_MS),
+        (found) => (found > 0 ? 0 : this.idleMs),
         (error: unknown) => {
           this.log.error(`${this.name} failed`, error);
           return FAILED_MS;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { NestFactory } from '@nestjs/core';
 import {
-  ascii, concatBytes, derBitString, derContext, derInteger, derOctetString, derOid, derSequence, derSetOf, derTime, equalBytes, fromHex, isAppError, toHex,
+  ascii, checkpointBytes, concatBytes, derBitString, derContext, derInteger, derOctetString, derOid, derSequence, derSetOf, derTime, equalBytes, fromHex, isAppError, toHex,
 } from '#libs/platform';
 import { startTestHsm, type TestHsm } from '../../../test/env/test-hsm.js';
 import type { DiversificationClass, SigningClass } from './domain/key-class.js';
@@ -296,6 +296,18 @@ describe('clients', () => {
     expect(await codeOf(worker.destroy(SOFTHSM, report))).toBe('HSM_REFUSED');
   });
 
+  it('the sequencer signs checkpoints under the log key, and nobody else does', async () => {
+    const journal = rig.client('journal');
+    const [log, report] = [newId(), newId()];
+    await rig.hsm.generateKeyPair(SOFTHSM, { keyId: log, label: 'log', keyClass: 'journalSigning', algorithm: 'p256' });
+    await rig.hsm.generateKeyPair(SOFTHSM, { keyId: report, label: 'report 2', keyClass: 'reportSigning', algorithm: 'p256' });
+    expect(await codeOf(journal.sign(SOFTHSM, [structure('journalSigning', log, 1)]))).toBe('ok');
+    expect(await codeOf(rig.hsm.sign(SOFTHSM, [structure('journalSigning', log, 1)]))).toBe('HSM_REFUSED');
+    expect(await codeOf(journal.sign(SOFTHSM, [structure('reportSigning', report, 1)]))).toBe('HSM_REFUSED');
+    expect(await codeOf(journal.sign(SOFTHSM, [{ ...structure('journalSigning', log, 1), bytes: structure('reportSigning', report, 1).bytes }]))).toBe('SIGN_TYPE_MISMATCH');
+    expect(await codeOf(journal.inventory(SOFTHSM))).toBe('HSM_REFUSED');
+  });
+
   it('the doctor sees devices and nothing else', async () => {
     const doctor = rig.client('doctor');
     const devices = await doctor.devices();
@@ -332,9 +344,12 @@ describe('clients', () => {
 });
 
 /** The smallest structure that a key of the class signs; `n` makes it unlike others. */
-function structure(keyClass: SigningClass, keyId: string, n: number): { keyId: string; purpose: 'tbsCertificate' | 'report'; bytes: Uint8Array } {
+function structure(keyClass: SigningClass, keyId: string, n: number): { keyId: string; purpose: 'tbsCertificate' | 'report' | 'checkpoint'; bytes: Uint8Array } {
   const at = derTime(new Date('2026-01-01T00:00:00Z'));
   const algorithm = derSequence(derOid('1.2.840.10045.4.3.2'));
+  if (keyClass === 'journalSigning') {
+    return { keyId, purpose: 'checkpoint', bytes: checkpointBytes({ shard: 2026, size: n, sha256Root: 'A1'.repeat(32), sm3Root: 'B2'.repeat(32), at: new Date(0), keyId }) };
+  }
   if (keyClass === 'reportSigning') {
     const attribute = (oid: string, value: Uint8Array): Uint8Array => derSequence(derOid(oid), derSetOf(value));
     const digest = new Uint8Array(32).fill(n);

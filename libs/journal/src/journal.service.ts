@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Clock } from '#libs/platform';
+import { AppError } from '#libs/platform/domain';
 import { type JournalAct, type JournalLeaf, journalLeaf } from './domain/entry.js';
+import { type Standing, whyStale } from './domain/staleness.js';
+
+/** A privileged act waits this long for its intent to be in an anchored checkpoint. */
+const ANCHORED_MILLISECONDS = 5_000;
+const POLL_MILLISECONDS = 20;
 
 /** Stages entries in the caller's transaction, so that the act and its entry commit together or not at all. */
 @Injectable()
@@ -22,7 +29,31 @@ export class Journal {
     return leaves.map((leaf) => leaf.id);
   }
 
+  /**
+   * Between the committed intent of a privileged act and the device: returns when the entry stands under a signed head that at
+   * least one anchor has taken, so that nobody can do the act and then take its trace away. Throws JOURNAL_STALE after 5 s.
+   * `db`: outside the transaction that recorded the entry.
+   */
+  async anchored(db: Pick<EntityManager, 'query'>, entryId: string): Promise<void> {
+    const until = performance.now() + ANCHORED_MILLISECONDS;
+    for (;;) {
+      const { anchored, ...standing } = await standingOf(db, entryId);
+      if (anchored) return;
+      if (performance.now() >= until || standing.logKeys === 0) {
+        const { zh, en } = whyStale(standing);
+        throw new AppError('JOURNAL_STALE', { reasonZh: zh, reasonEn: en });
+      }
+      await sleep(POLL_MILLISECONDS);
+    }
+  }
+
   private async stage(tx: EntityManager, leaves: readonly JournalLeaf[]): Promise<void> {
+    const [only] = leaves;
+    if (only !== undefined && leaves.length === 1) {
+      // Nearly every act is one entry: without arrays neither side has to build and take them apart.
+      await tx.query('INSERT INTO journal_stage (id, kind, subject, body, leaf_hash) VALUES ($1, $2, $3, $4, $5)', [only.id, only.kind, only.subject, Buffer.from(only.body), Buffer.from(only.leafHash)]);
+      return;
+    }
     await tx.query(
       `INSERT INTO journal_stage (id, kind, subject, body, leaf_hash)
        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::bytea[])`,
@@ -35,4 +66,15 @@ export class Journal {
       ],
     );
   }
+}
+
+async function standingOf(db: Pick<EntityManager, 'query'>, entryId: string): Promise<Standing & { readonly anchored: boolean }> {
+  const [row]: { keys: string; placed: boolean; anchored: boolean; last: string | null }[] = await db.query(
+    `SELECT (SELECT count(*) FROM journal_key) AS keys, e.idx IS NOT NULL AS placed,
+            EXISTS (SELECT 1 FROM journal_anchor a WHERE a.shard = e.shard AND a.size > e.idx) AS anchored,
+            (SELECT extract(epoch FROM now() - a.anchored_at) FROM journal_anchor a ORDER BY a.shard DESC, a.size DESC LIMIT 1) AS last
+     FROM (SELECT $1::uuid AS id) AS asked LEFT JOIN journal_entry e ON e.stage_id = asked.id`,
+    [entryId],
+  );
+  return { logKeys: Number(row?.keys), placed: row?.placed === true, anchored: row?.anchored === true, lastAnchoredSeconds: row?.last === null ? undefined : Number(row?.last) };
 }

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DataSource } from 'typeorm';
 import { Hsm } from '#libs/hsm';
-import { checkJournal, Journal, Sequencer } from '#libs/journal';
+import { checkJournal, Journal } from '#libs/journal';
 import { openDataSource, SystemClock } from '#libs/platform';
 import { fromHex } from '#libs/platform/domain';
 import { createTestDatabase, type TestDatabase } from '../../../test/env/test-database.js';
+import { type RunningJournal, startRunningJournal } from '../../../test/env/running-journal.js';
 import { startTestHsm } from '../../../test/env/test-hsm.js';
 import { Keys, holders } from './index.js';
 import { KeysRepository } from './keys.repository.js';
@@ -27,6 +28,7 @@ describe('keys with two tokens and a database', () => {
   let dataSource: DataSource;
   let tokens: Awaited<ReturnType<typeof startTestHsm>>;
   let keys: Keys;
+  let log: RunningJournal;
 
   const keysWith = (hsm: Hsm): Keys => {
     const clock = new SystemClock();
@@ -38,9 +40,11 @@ describe('keys with two tokens and a database', () => {
     dataSource = await openDataSource({ url: database.url, role: 'hufu_service' });
     tokens = await startTestHsm();
     keys = keysWith(tokens.hsm);
+    log = await startRunningJournal(database.url);
   });
 
   afterAll(async () => {
+    await log.stop();
     await tokens.stop();
     await dataSource.destroy();
     await database.drop();
@@ -134,10 +138,35 @@ describe('keys with two tokens and a database', () => {
     expect(holders(await keys.get('lied'))).toEqual([GENERAL]);
   });
 
+  it('asks no device while no anchor takes the journal, says why, and leaves nothing behind', async () => {
+    log.anchor.beforePush = () => {
+      throw new Error('away');
+    };
+    const calls: string[] = [];
+    const watched = new Proxy(tokens.hsm, {
+      get: (target, name) => {
+        const own: unknown = target[name as keyof Hsm];
+        if (typeof own !== 'function') return own;
+        return (...args: unknown[]) => {
+          calls.push(String(name));
+          return own.apply(target, args) as unknown;
+        };
+      },
+    });
+    await expect(keysWith(watched).generateRoot({ label: 'unseen', keyClass: 'dataRoot', algorithm: '3des2', device: GENERAL })).rejects.toMatchObject({
+      code: 'JOURNAL_STALE',
+      details: { reasonEn: expect.stringContaining('no anchor took the checkpoint') },
+    });
+    expect(calls).toEqual(['devices']);
+    expect(await keys.get('unseen')).toMatchObject({ state: 'aborted', copies: [expect.objectContaining({ state: 'aborted' })] });
+    log.anchor.beforePush = () => undefined;
+    expect((await keys.generateRoot({ label: 'unseen', keyClass: 'dataRoot', algorithm: '3des2', device: GENERAL })).state).toBe('preActive');
+  }, 20_000);
+
   it('wrote every act to a journal that is whole', async () => {
     const owner = await openDataSource({ url: database.url });
-    await new Sequencer(owner).drain();
-    const report = await checkJournal(owner);
+    let report = await checkJournal(owner);
+    while (report.waiting > 0) report = await checkJournal(owner);
     await owner.destroy();
     expect(report.firstBad).toBeUndefined();
     expect(report.entries).toBeGreaterThan(15);

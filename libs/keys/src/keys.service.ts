@@ -72,7 +72,8 @@ export class Keys {
     const [from] = holders(key);
     if (from === undefined) throw new AppError('KEY_NOT_FOUND', { device: '-', keyId: key.keyId });
     const copy = await this.copyOn(to, 'planned');
-    await this.store(key, 'keys.copyIntent', { from, to }, (tx, entryId) => this.repository.putCopy(tx, key.keyId, copy, entryId));
+    const intent = await this.store(key, 'keys.copyIntent', { from, to }, (tx, entryId) => this.repository.putCopy(tx, key.keyId, copy, entryId));
+    await this.anchoredOr(intent, () => this.abortCopy(key, copy));
     await bring(key.keyId, from);
     const there = await this.measure(to, key.keyId, key.kcvMethod ?? 'zero3');
     if (there.kcv !== key.kcv || there.fingerprint !== key.fingerprint) {
@@ -169,8 +170,9 @@ export class Keys {
     const keyId = toHex(randomBytes(16));
     const planned = { keyId, label: key.label, keyClass: key.keyClass, algorithm: key.algorithm };
     const copy = await this.copyOn(key.device, 'planned');
+    let intent: string;
     try {
-      await this.store(planned, 'keys.generateIntent', { device: key.device, keyClass: key.keyClass }, async (tx, entryId) => {
+      intent = await this.store(planned, 'keys.generateIntent', { device: key.device, keyClass: key.keyClass }, async (tx, entryId) => {
         await this.repository.insertPlanned(tx, planned, this.clock.now(), entryId);
         await this.repository.putCopy(tx, keyId, copy, entryId);
       });
@@ -178,6 +180,10 @@ export class Keys {
       if ((error as { code?: string }).code === '23505') throw new AppError('KEY_LABEL_TAKEN', { label: key.label }, { cause: error });
       throw error;
     }
+    await this.anchoredOr(intent, async () => {
+      await this.abortCopy(planned, copy);
+      await this.moveTo({ ...planned, state: 'planned' }, 'aborted');
+    });
     const material = await make(keyId);
     const shown = 'publicKey' in material ? { publicKey: toHex(material.publicKey) } : { kcv: material.kcv, fingerprint: material.fingerprint };
     await this.store(planned, 'keys.generate', { device: key.device, ...shown }, async (tx, entryId) => {
@@ -193,13 +199,23 @@ export class Keys {
     return { device, tokenSerial: status.tokenSerial, state };
   }
 
-  private async abortCopy(key: KeyRecord, copy: KeyCopy): Promise<void> {
+  private async abortCopy(key: Pick<KeyRecord, 'keyId' | 'label'>, copy: KeyCopy): Promise<void> {
     await this.store(key, 'keys.copyAborted', { device: copy.device }, (tx, entryId) =>
       this.repository.putCopy(tx, key.keyId, { ...copy, state: 'aborted' }, entryId),
     );
   }
 
-  private async moveTo(key: KeyRecord, to: KeyRecord['state']): Promise<KeyRecord> {
+  /** Waits until the intent is in an anchored checkpoint; when it does not get there the device was not asked, and the intent is closed. */
+  private async anchoredOr(intent: string, close: () => Promise<void>): Promise<void> {
+    try {
+      await this.journal.anchored(this.dataSource.manager, intent);
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  private async moveTo<K extends Pick<KeyRecord, 'keyId' | 'label' | 'state'>>(key: K, to: KeyRecord['state']): Promise<K> {
     const state = transition(key.state, to);
     await this.store(key, 'keys.state', { from: key.state, to: state }, (tx, entryId) => this.repository.setState(tx, key.keyId, state, entryId));
     return { ...key, state };
@@ -211,10 +227,11 @@ export class Keys {
     kind: string,
     data: Readonly<Record<string, string>>,
     write: (tx: EntityManager, entryId: string) => Promise<void>,
-  ): Promise<void> {
-    await this.dataSource.transaction(async (tx) => {
+  ): Promise<string> {
+    return this.dataSource.transaction(async (tx) => {
       const entryId = await this.journal.record(tx, { kind, subject: key.keyId, data: { label: key.label, ...data } });
       await write(tx, entryId);
+      return entryId;
     });
   }
 }

@@ -55,8 +55,8 @@ export class Issuance {
     caId: string,
     intents: readonly CertificateIntent[],
     before: (tx: EntityManager, entryId: string) => Promise<void> = async () => undefined,
-  ): Promise<void> {
-    await this.dataSource.transaction(async (tx) => {
+  ): Promise<string[]> {
+    return this.dataSource.transaction(async (tx) => {
       const entryIds = await this.journal.recordMany(
         tx,
         intents.map((intent) => ({
@@ -67,7 +67,16 @@ export class Issuance {
       );
       await before(tx, entryIds[0] as string);
       await this.certificates.insertIntents(tx, caId, intents, this.clock.now(), entryIds);
+      return entryIds;
     });
+  }
+
+  /**
+   * Before a CA is certified: its intent must be in an anchored checkpoint. Throws JOURNAL_STALE; the intent stays, counts as issued,
+   * and is settled at the next start.
+   */
+  async anchored(entryIds: readonly string[]): Promise<void> {
+    for (const entryId of entryIds) await this.journal.anchored(this.dataSource.manager, entryId);
   }
 
   /**

@@ -132,12 +132,14 @@ export class Pki {
     const intents = this.issuance.draft([{ ...content, tokenKey: key }], issuer);
     const [intent] = intents;
     const row = { ...own, issuerCaId: issuer.caId, subject: content.subject, serial: intent?.serial ?? '' };
+    let entryIds: string[];
     try {
-      await this.issuance.commitIntents(issuer.caId, intents, (tx: EntityManager, entryId) => this.authorities.insert(tx, row, entryId));
+      entryIds = await this.issuance.commitIntents(issuer.caId, intents, (tx: EntityManager, entryId) => this.authorities.insert(tx, row, entryId));
     } catch (error) {
       if ((error as { code?: string }).code === '23505') throw new AppError('CA_EXISTS', { caId: ca.caId }, { cause: error });
       throw error;
     }
+    await this.issuance.anchored(entryIds);
     const [issued] = await this.issuance.sign(issuer, intents);
     return issued as IssuedCertificate;
   }

@@ -8,6 +8,7 @@ import { Keys, KeysModule } from '#libs/keys';
 import { Organisations, OrganisationsModule } from '#libs/organisations';
 import { Clock, FixedClock, openDataSource, PlatformModule } from '#libs/platform';
 import { toHex } from '#libs/platform/domain';
+import { type RunningJournal, startRunningJournal } from '../../../test/env/running-journal.js';
 import { createTestDatabase, type TestDatabase } from '../../../test/env/test-database.js';
 import { startTestCard, type TestCard, type TestCardOptions } from '../../../test/env/test-card.js';
 import { startTestHsm, testDevices, type TestHsm } from '../../../test/env/test-hsm.js';
@@ -54,6 +55,7 @@ describe('PSAM room with real tokens, database and card processes', () => {
   let database: TestDatabase;
   let token: TestHsm;
   let app: TestingModule;
+  let log: RunningJournal;
   let owner: DataSource;
   let psam: Psam;
   let keySet: PsamKeySet;
@@ -63,6 +65,7 @@ describe('PSAM room with real tokens, database and card processes', () => {
 
   beforeAll(async () => {
     [database, token] = await Promise.all([createTestDatabase(), startTestHsm({ devices: withSibling })]);
+    log = await startRunningJournal(database.url);
     app = await startApp();
     psam = app.get(Psam);
     owner = await openDataSource({ url: database.url });
@@ -93,6 +96,7 @@ describe('PSAM room with real tokens, database and card processes', () => {
     await app.close();
     await owner.destroy();
     await token.stop();
+    await log.stop();
     await database.drop();
   });
 

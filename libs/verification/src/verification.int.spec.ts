@@ -7,6 +7,7 @@ import type { DataSource } from 'typeorm';
 import { checkJournal, Journal, leafHash, MerkleRoot, Sequencer } from '#libs/journal';
 import { Logger, openDataSource, SystemClock } from '#libs/platform';
 import { issueSubjects, GivenSnapshot } from '../../../test/builders/settlement-register.js';
+import { enterLogKey, LocalSigner } from '../../../test/builders/local-log.js';
 import { createTestDatabase, type TestDatabase } from '../../../test/env/test-database.js';
 import { makeDay, type TruthHead } from '../../../test/load/settlement-day/day.js';
 import { makeSubjects } from '../../../test/load/settlement-day/subjects.js';
@@ -220,7 +221,9 @@ describe('a settlement day', () => {
 
   it('left a whole journal, one entry per commit, and no chance to change a verdict', async () => {
     const sequencer = await openDataSource({ url: database.url, role: 'hufu_journal' });
-    await new Sequencer(sequencer).drain();
+    const signer = new LocalSigner();
+    await enterLogKey(owner, clock, signer.make());
+    await new Sequencer(sequencer, signer, clock).drain();
     await sequencer.destroy();
     expect(await checkJournal(owner)).toMatchObject({ waiting: 0, firstBad: undefined });
     const [{ entries, chunks }] = await owner.query(

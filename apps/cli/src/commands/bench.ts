@@ -9,6 +9,7 @@ import { withTestServer } from '../test-server.js';
 const BENCHES: Readonly<Record<string, Bench>> = {
   verify: { program: 'bench-verify.js', needsDatabase: true, minutes: 1 },
   hsm: { program: 'bench-hsm.js', needsDatabase: false, minutes: 5 },
+  journal: { program: 'bench-journal.js', needsDatabase: true, minutes: 5 },
 };
 
 interface Bench {
@@ -28,23 +29,24 @@ interface Figure {
   readonly ok: boolean;
 }
 
-/** `bench NAME [--json]`: with --json stdout holds the figures alone, one JSON object a line. */
+/** `bench NAME [--json] [-- OPTION …]`: what follows `--` goes to the program. With --json stdout holds the figures alone, one JSON object a line. */
 export async function run({ args, checkout, state, terminal }: Invocation): Promise<number> {
-  const { values, positionals } = parseArguments({ args: [...args], options: { json: { type: 'boolean', default: false } }, allowPositionals: true });
+  const cut = args.includes('--') ? args.indexOf('--') : args.length;
+  const { values, positionals } = parseArguments({ args: args.slice(0, cut), options: { json: { type: 'boolean', default: false } }, allowPositionals: true });
   const [name = '', ...rest] = positionals;
   const bench = Object.hasOwn(BENCHES, name) && rest.length === 0 ? BENCHES[name] : undefined;
   if (bench === undefined) throw new AppError('COMMAND_INVALID', { reason: `bench ${positionals.join(' ')}: ${Object.keys(BENCHES).join(', ')}` });
   const { program, needsDatabase, minutes } = bench;
   terminal.warn(`测量中，约 ${minutes} 分钟`, `measuring, about ${minutes} min`);
   const run = (environment: Record<string, string>): Promise<number> =>
-    measure(join(checkout, 'dist', 'test', 'load', program), environment, (line) => terminal.line(values.json ? line : shown(line)));
+    measure(join(checkout, 'dist', 'test', 'load', program), args.slice(cut + 1), environment, (line) => terminal.line(values.json ? line : shown(line)));
   return needsDatabase ? withTestServer(state, checkout, (url) => run({ HUFU_TEST_DATABASE_URL: url })) : run({});
 }
 
 /** Runs the program to its end and hands on its lines; its exit code is the bench's. */
-function measure(program: string, environment: Record<string, string>, onLine: (line: string) => void): Promise<number> {
+function measure(program: string, options: readonly string[], environment: Record<string, string>, onLine: (line: string) => void): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program], {
+    const child = spawn(process.execPath, [program, ...options], {
       env: childEnvironment(environment),
       stdio: ['pipe', 'pipe', 'inherit'],
     });

@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import { DEVICE_STEPS, Hsm, KEY_CLASSES, type DiversificationClass } from '#libs/hsm';
-import { checkJournal } from '#libs/journal';
 import { type KeyRecord, Keys, PinLogins } from '#libs/keys';
 import { type JsonValue, toHex } from '#libs/platform';
-import { DataSource } from 'typeorm';
 import { command, type Command } from './command.js';
 import { hex, label } from './fields.js';
 import { hsmMetrics } from './hsm-metrics.js';
@@ -46,10 +44,6 @@ export const KEY_COMMANDS: Readonly<Record<string, Command>> = {
   'keys.childCheckValue': command(z.strictObject({ label, factors: z.array(hex).max(3), device }), (app, args) =>
     app.get(Keys).childCheckValue(args.label, args.factors, args.device),
   ),
-  'journal.check': command(z.strictObject({}), async (app) => {
-    const report = await checkJournal(app.get(DataSource));
-    return { ...report, firstBad: report.firstBad ?? null };
-  }),
 };
 
 function shown(key: KeyRecord): JsonValue {

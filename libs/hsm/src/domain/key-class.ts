@@ -14,6 +14,7 @@ export const KEY_CLASSES = {
   caSigning: { kind: 'signing', zh: 'CA 签名密钥', purposes: ['tbsCertificate', 'tbsCrl'] },
   ocspSigning: { kind: 'signing', zh: 'OCSP 签名密钥', purposes: ['ocspResponse'] },
   reportSigning: { kind: 'signing', zh: '报告签名密钥', purposes: ['report'] },
+  journalSigning: { kind: 'signing', zh: '日志签名密钥', purposes: ['checkpoint'] },
 } as const satisfies Record<string, { kind: 'diversification' | 'signing'; zh: string; purposes?: readonly SignPurpose[] }>;
 
 export type KeyClass = keyof typeof KEY_CLASSES;

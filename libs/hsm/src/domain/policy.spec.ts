@@ -8,13 +8,19 @@ const recipes = Object.keys(RECIPES) as RecipeName[];
 describe('policy', () => {
   it('lets the service run every recipe', () => {
     for (const recipe of recipes) expect(allowedClasses('service', recipe)).toBeDefined();
-    expect(allowedClasses('service', 'sign')).toEqual(ALL_KEY_CLASSES);
+    expect(allowedClasses('service', 'sign')).toEqual(ALL_KEY_CLASSES.filter((keyClass) => keyClass !== 'journalSigning'));
     expect(allowedClasses('service', 'importTestTransportKey')).toEqual(['psamTransportRoot']);
   });
 
   it('lets the worker sign reports and nothing else', () => {
     expect(recipes.filter((recipe) => allowedClasses('worker', recipe) !== undefined)).toEqual(['devices', 'sign']);
     expect(allowedClasses('worker', 'sign')).toEqual(['reportSigning']);
+  });
+
+  it('lets the sequencer sign checkpoints and nothing else, and nobody but it', () => {
+    expect(recipes.filter((recipe) => allowedClasses('journal', recipe) !== undefined)).toEqual(['devices', 'sign']);
+    expect(allowedClasses('journal', 'sign')).toEqual(['journalSigning']);
+    expect(CLIENTS.filter((client) => allowedClasses(client, 'sign')?.includes('journalSigning'))).toEqual(['journal']);
   });
 
   it('lets the doctor look at devices and write notes only', () => {

@@ -3,7 +3,7 @@ import type { KeyClass } from './key-class.js';
 import type { RecipeName } from './recipes.js';
 
 /** Who may call the supervisor: each has its own socket, so the name is proven by the rights of the folder. */
-export const CLIENTS = ['service', 'worker', 'doctor'] as const;
+export const CLIENTS = ['service', 'worker', 'journal', 'doctor'] as const;
 export type Client = (typeof CLIENTS)[number];
 
 /** Client × recipe → key classes. What does not stand here is refused. */
@@ -28,10 +28,12 @@ const POLICY: Readonly<Record<Client, Partial<Record<RecipeName, readonly KeyCla
     authenticateToCard: ALL_KEY_CLASSES,
     purchaseMacs: ALL_KEY_CLASSES,
     tacs: ALL_KEY_CLASSES,
-    sign: ALL_KEY_CLASSES,
+    // The service writes entries; whoever could also sign the log's heads could write another history.
+    sign: ALL_KEY_CLASSES.filter((keyClass) => keyClass !== 'journalSigning'),
     destroy: ALL_KEY_CLASSES,
   },
   worker: { devices: [], sign: ['reportSigning'] },
+  journal: { devices: [], sign: ['journalSigning'] },
   doctor: { devices: [], fleet: [], deviceNote: [] },
 };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
-  concatBytes, derBitString, derBoolean, derContext, derElement, derEnumerated, derGeneralizedTime, derInteger, derOctetString, derOid, derSequence, derSetOf,
+  checkpointBytes, concatBytes, derBitString, derBoolean, derContext, derElement, derEnumerated, derGeneralizedTime, derInteger, derOctetString, derOid, derSequence, derSetOf,
   derTime, derUtf8String, isAppError, SIGN_PURPOSES, type SignPurpose,
 } from '#libs/platform/domain';
 import { requireSignStructure } from './sign-structure.js';
@@ -27,6 +27,7 @@ const GOOD: Readonly<Record<SignPurpose, Uint8Array>> = {
   tbsCrl: derSequence(...crl),
   ocspResponse: derSequence(...ocsp),
   report: derSetOf(contentType, digest, attribute('1.2.840.113549.1.9.5', at)),
+  checkpoint: checkpointBytes({ shard: 2026, size: 7, sha256Root: 'A1'.repeat(32), sm3Root: 'B2'.repeat(32), at: new Date(0), keyId: 'C3'.repeat(16) }),
 };
 const accepts = (purpose: SignPurpose, bytes: Uint8Array): boolean => {
   try {
@@ -69,6 +70,8 @@ describe('what a key of one purpose may sign', () => {
     ['report', 'the digest twice', derElement(0x31, contentType, digest, digest)],
     ['report', 'not in DER order', derElement(0x31, ...[contentType, digest].sort((a, b) => Buffer.compare(b, a)))],
     ['report', 'an [0] instead of the SET', derElement(0xa0, contentType, digest)],
+    ['checkpoint', 'a text with one line more', concatBytes(Buffer.from('hufu/journal/1\nx\n'))],
+    ['checkpoint', 'the text in an OCTET STRING', derOctetString(checkpointBytes({ shard: 2026, size: 7, sha256Root: 'A1'.repeat(32), sm3Root: 'B2'.repeat(32), at: new Date(0), keyId: 'C3'.repeat(16) }))],
   ])('%s refuses %s', (purpose, _, bytes) => {
     expect(accepts(purpose, bytes)).toBe(false);
   });

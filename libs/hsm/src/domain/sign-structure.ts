@@ -1,14 +1,16 @@
-import { AppError, DER, type DerElement, derChildren, derContent, readDer, type SignPurpose } from '#libs/platform/domain';
+import { AppError, DER, type DerElement, derChildren, derContent, readCheckpoint, readDer, type SignPurpose } from '#libs/platform/domain';
 
 /**
- * Throws SIGN_TYPE_MISMATCH unless `bytes` are, to the last octet, the DER structure that `purpose` names. The four
- * structures exclude one another, so a key of one purpose never makes a signature that counts for another.
+ * Throws SIGN_TYPE_MISMATCH unless `bytes` are, to the last octet, the structure that `purpose` names. The five
+ * structures exclude one another (a checkpoint is a text, the others are DER of different form), so a key of one purpose never
+ * makes a signature that counts for another.
  */
 export function requireSignStructure(purpose: SignPurpose, bytes: Uint8Array): void {
   if (!parses(purpose, bytes)) throw new AppError('SIGN_TYPE_MISMATCH', { purpose });
 }
 
 function parses(purpose: SignPurpose, bytes: Uint8Array): boolean {
+  if (purpose === 'checkpoint') return readCheckpoint(bytes) !== undefined;
   try {
     const whole = readDer(bytes);
     return whole.end === bytes.length && STRUCTURES[purpose](bytes, whole);
@@ -25,7 +27,7 @@ const SHA256_BYTES = 32;
 
 const isTime = (element: DerElement | undefined): boolean => element?.tag === DER.utcTime || element?.tag === DER.generalizedTime;
 
-const STRUCTURES: Readonly<Record<SignPurpose, (bytes: Uint8Array, whole: DerElement) => boolean>> = {
+const STRUCTURES: Readonly<Record<Exclude<SignPurpose, 'checkpoint'>, (bytes: Uint8Array, whole: DerElement) => boolean>> = {
   /** RFC 5280 4.1: version 3, serial, algorithm, issuer, validity, subject, key, [3] extensions (and [1], [2] before). */
   tbsCertificate(bytes, whole) {
     if (whole.tag !== DER.sequence) return false;

@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { canonicalJson, type JsonValue } from '#libs/platform/domain';
+import type { TreeHash } from './merkle.js';
 
 /** What was done, to what. `kind` is `<room>.<act>`; `data` holds identifiers and digests, never a secret or a name. */
 export interface JournalAct {
@@ -23,9 +24,14 @@ export function journalLeaf(id: string, act: JournalAct, at: Date): JournalLeaf 
   return { id, kind: act.kind, subject: act.subject, body, leafHash: leafHash(body) };
 }
 
-const LEAF_PREFIX = Uint8Array.of(0x00);
+/** RFC 9162 2.1.1: HASH(0x00 ‖ body). */
+export function leafHash(body: Uint8Array, algorithm: TreeHash = 'sha256'): Uint8Array {
+  return hash(algorithm, leafInput(body), 'buffer');
+}
 
-/** RFC 9162 2.1.1. */
-export function leafHash(body: Uint8Array): Uint8Array {
-  return createHash('sha256').update(LEAF_PREFIX).update(body).digest();
+/** 0x00 ‖ body: what a leaf hash is taken over. */
+export function leafInput(body: Uint8Array): Uint8Array {
+  const input = new Uint8Array(1 + body.length);
+  input.set(body, 1);
+  return input;
 }

@@ -2,6 +2,7 @@ export * from './app-error.js';
 export * from './error-texts.js';
 export * from './bytes.js';
 export * from './canonical-json.js';
+export * from './checkpoint.js';
 export * from './der.js';
 export * from './der-writer.js';
 export * from './der-cursor.js';

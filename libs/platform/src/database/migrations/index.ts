@@ -10,6 +10,7 @@ import { PinLogins1764000008000 } from './1764000008000-pin-logins.js';
 import { OrganisationHistory1764000013000 } from './1764000013000-organisation-history.js';
 import { WorkingDays1764000014000 } from './1764000014000-working-days.js';
 import { ConnectedDevices1764000015000 } from './1764000015000-connected-devices.js';
+import { JournalCheckpoints1764000016000 } from './1764000016000-journal-checkpoints.js';
 
 /** In the order they are applied. A new one is appended; an applied one is never edited. */
 export const MIGRATIONS = [
@@ -25,4 +26,5 @@ export const MIGRATIONS = [
   OrganisationHistory1764000013000,
   WorkingDays1764000014000,
   ConnectedDevices1764000015000,
+  JournalCheckpoints1764000016000,
 ] as const;
