@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AppError } from '#libs/platform/domain';
 import { type ExclusionRules, type HeldRole, requireAssignable } from './exclusion.js';
 import { type Qualification, QUALIFICATION_KINDS, requireKeyRole } from './qualification.js';
+import { IdentityNumber } from './identity.js';
 import { CREDENTIAL_METHODS, Digest, OperatorId } from './record.js';
 import { RegionPrefix } from './region.js';
 import { ROLE_NAMES, type RoleName } from './role.js';
@@ -11,6 +12,7 @@ const moment = z.iso.datetime({ precision: 3 });
 /** One of the first operators: a person, the account, what vets them, the roles and the key that approves. */
 export const FirstOperator = z.strictObject({
   operatorId: OperatorId,
+  identityNumber: IdentityNumber,
   name: z.string().trim().min(1).max(100),
   department: z.string().trim().min(1).max(100),
   region: z.string().regex(/^[0-9]{6}$/),
@@ -37,7 +39,7 @@ export const FIRST_LEAST = { systemAdministrator: 1, securityAdministrator: 2, a
 
 /** One person, one account, one key, at the beginning; roles as for anybody else; the approver list is theirs. Throws INITIALISATION_INVALID, ROLE_EXCLUDED, ROLE_NOT_QUALIFIED. */
 export function requireFoundable(operators: readonly FirstOperator[], approvers: readonly FirstApprover[], rules: ExclusionRules, at: Date): void {
-  for (const unique of ['operatorId', 'name'] as const) requireDistinct(unique, operators.map((each) => each[unique]));
+  for (const unique of ['operatorId', 'identityNumber'] as const) requireDistinct(unique, operators.map((each) => each[unique]));
   requireDistinct('keyDigest', operators.map(({ credential }) => credential.keyDigest));
   for (const [role, least] of Object.entries(FIRST_LEAST)) {
     const found = operators.filter(({ roles }) => roles.some((each) => each.role === role)).length;

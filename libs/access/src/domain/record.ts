@@ -18,10 +18,10 @@ export const CREDENTIAL_PURPOSES = ['signIn', 'approve'] as const;
 
 /**
  * Every kind of row that says something about a person. Rows are only ever added. `personId` is whose record the row belongs to;
- * names stand in a column of their own and in no row.
+ * names stand in a column of their own and in no row, identity numbers nowhere.
  */
 export const ROWS = {
-  person: z.strictObject({ personId: id, nameHash: Digest, department: z.string().min(1).max(100), region: z.string().regex(/^[0-9]{6}$/), recordedAt: time }),
+  person: z.strictObject({ personId: id, identityHash: Digest, nameHash: Digest, department: z.string().min(1).max(100), region: z.string().regex(/^[0-9]{6}$/), recordedAt: time }),
   operator: z.strictObject({ operatorId: OperatorId, personId: id, effectiveAt: time, recordedAt: time }),
   operatorStatus: z.strictObject({ operatorId: OperatorId, personId: id, sequence: z.int().min(1), status: z.enum(OPERATOR_STATUSES), effectiveAt: time, recordedAt: time }),
   qualification: z.strictObject({ qualificationId: id, personId: id, kind: z.enum(QUALIFICATION_KINDS), validFrom: time, validUntil: time, evidenceDigest: Digest, recordedAt: time }),

@@ -82,6 +82,7 @@ export const ERROR_TEXTS = {
   ACCESS_DENIED: define(403, 'never', '无权执行 {what}：仅限 {rolesZh}', 'No right to {what}: it is for {rolesEn}', '请具备该角色的人员办理，或按变更程序申请角色', 'Ask somebody of that role, or have the role assigned by a change'),
   OUT_OF_SCOPE: define(403, 'never', '行政区划 {region} 不在管辖范围内', 'Region {region} is outside your scope', '请管辖该区划的人员办理', 'Ask somebody whose scope holds this region'),
   ACCESS_ROW_ALTERED: define(500, 'never', '人员 {personId} 的权限记录与日志不符', 'The rights of person {personId} are not what the journal says', '停止使用该人员的账号；保留数据库现场并报告审计管理员', 'Do not let this person act; keep the database as it is and tell an audit administrator'),
+  PERSON_EXISTS: define(409, 'never', '该人员已登记', 'This person is registered already', '为已登记的人员增加账号；一人只登记一次', 'Add an account to the person who is registered; nobody is registered twice'),
   OPERATOR_UNKNOWN: define(404, 'never', '没有此账号或人员：{operatorId}', 'No such account or person: {operatorId}', '核对账号', 'Check the account'),
   OPERATOR_EXISTS: define(409, 'never', '账号 {operatorId} 已存在', 'Account {operatorId} exists already', '换一个账号；账号永不重复使用', 'Choose another; an account is never used twice'),
   OPERATOR_INACTIVE: define(403, 'never', '账号 {operatorId} 未启用、已停用或其人员离岗', 'Account {operatorId} is not in use: not yet, suspended, or its person is on leave', '由安全管理员核对账号状态与离岗记录', 'Have a security administrator look at the account and at leaves'),

@@ -6,6 +6,7 @@ import { Pki1764000004000 } from './1764000004000-pki.js';
 import { Cards1764000005000 } from './1764000005000-cards.js';
 import { Verification1764000006000 } from './1764000006000-verification.js';
 import { Reports1764000007000 } from './1764000007000-reports.js';
+import { Access1764000020000 } from './1764000020000-access.js';
 
 /** In the order they are applied. A new one is appended; an applied one is never edited. */
 export const MIGRATIONS = [
@@ -17,4 +18,5 @@ export const MIGRATIONS = [
   Cards1764000005000,
   Verification1764000006000,
   Reports1764000007000,
+  Access1764000020000,
 ] as const;
