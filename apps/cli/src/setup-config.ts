@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DeviceConfig, HsmConfig } from '#libs/hsm';
@@ -87,6 +88,7 @@ export function writeConfigs(state: StateFolder, values: ProcessConfigs): { serv
       http: { host: '127.0.0.1', port: values.httpPort },
       evidenceDir,
       profilesDir: join(values.checkout, 'certs', 'profiles'),
+      access: { nameKeyFile: nameKey(state) },
     }),
     worker: write(state, 'worker', {
       databaseUrl: values.workerDatabaseUrl,
@@ -95,6 +97,13 @@ export function writeConfigs(state: StateFolder, values: ProcessConfigs): { serv
       threads: values.threads,
     }),
   };
+}
+
+/** Made once: names that were hashed under another key would match nothing. */
+function nameKey(state: StateFolder): string {
+  const file = state.file('secrets', 'name-key');
+  if (!existsSync(file)) writeFileAtomic(file, randomBytes(32), 0o600);
+  return file;
 }
 
 function write(state: StateFolder, process: string, config: object): string {

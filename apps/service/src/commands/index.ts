@@ -1,3 +1,4 @@
+import { ACCESS_COMMANDS } from './access-commands.js';
 import { APPROVAL_COMMANDS } from './approval-commands.js';
 import type { Command } from './command.js';
 import { KEY_COMMANDS } from './key-commands.js';
@@ -6,4 +7,4 @@ import { PSAM_COMMANDS } from './psam-commands.js';
 import { SETTLEMENT_COMMANDS } from './settlement-commands.js';
 
 /** Everything that the command socket understands: name → arguments and use case. */
-export const COMMANDS: Readonly<Record<string, Command>> = { ...APPROVAL_COMMANDS, ...KEY_COMMANDS, ...PKI_COMMANDS, ...PSAM_COMMANDS, ...SETTLEMENT_COMMANDS };
+export const COMMANDS: Readonly<Record<string, Command>> = { ...ACCESS_COMMANDS, ...APPROVAL_COMMANDS, ...KEY_COMMANDS, ...PKI_COMMANDS, ...PSAM_COMMANDS, ...SETTLEMENT_COMMANDS };
