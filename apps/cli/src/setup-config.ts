@@ -60,6 +60,7 @@ export interface ProcessConfigs {
   readonly checkout: string;
   readonly serviceDatabaseUrl: string;
   readonly workerDatabaseUrl: string;
+  readonly nameKeyFile: string;
   readonly httpPort: number;
   readonly threads: number;
 }
@@ -88,7 +89,7 @@ export function writeConfigs(state: StateFolder, values: ProcessConfigs): { serv
       http: { host: '127.0.0.1', port: values.httpPort },
       evidenceDir,
       profilesDir: join(values.checkout, 'certs', 'profiles'),
-      access: { nameKeyFile: nameKey(state) },
+      access: { nameKeyFile: values.nameKeyFile },
     }),
     worker: write(state, 'worker', {
       databaseUrl: values.workerDatabaseUrl,
@@ -99,8 +100,8 @@ export function writeConfigs(state: StateFolder, values: ProcessConfigs): { serv
   };
 }
 
-/** Made once: names that were hashed under another key would match nothing. */
-function nameKey(state: StateFolder): string {
+/** The key under which the service hashes names; made once, since under another key they would match nothing. */
+export function nameKey(state: StateFolder): string {
   const file = state.file('secrets', 'name-key');
   if (!existsSync(file)) writeFileAtomic(file, randomBytes(32), 0o600);
   return file;
