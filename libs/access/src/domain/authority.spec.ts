@@ -90,9 +90,11 @@ describe('what is in force', () => {
 
   it('no key role is ever in force without everything it needs, valid at that very moment', () => {
     const keyRoles = ROLE_NAMES.filter((role) => ROLES[role].keyRole);
+    // Mostly always, so that all of them together hold often enough.
+    const span = fc.oneof({ weight: 9, arbitrary: fc.constant([0, 30] as const) }, { weight: 1, arbitrary: fc.tuple(fc.nat(30), fc.nat(30)) });
     let [on, off] = [0, 0];
     fc.assert(
-      fc.property(fc.constantFrom(...keyRoles), fc.array(fc.tuple(fc.nat(30), fc.nat(30)), { minLength: 8, maxLength: 8 }), fc.option(fc.tuple(fc.nat(7), fc.nat(30))), fc.nat(30), (role, spans, ended, at) => {
+      fc.property(fc.constantFrom(...keyRoles), fc.array(span, { minLength: 8, maxLength: 8 }), fc.option(fc.tuple(fc.nat(7), fc.nat(30))), fc.nat(30), (role, spans, ended, at) => {
         const plain = person(1, { roles: [{ role, ...(role === 'custodian' ? { component: 1 } : {}) }] });
         const qualification = plain.qualification.map((row, n) => ({ ...row, validFrom: day(Math.min(...(spans[n] ?? [0, 0]))), validUntil: day(Math.max(...(spans[n] ?? [0, 0])) + 1) }));
         const target = ended === null ? undefined : qualification[ended[0] % qualification.length];
