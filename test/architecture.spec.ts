@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { EXCLUSIONS, QUALIFICATIONS, ROLES } from '#libs/access';
 import { ERROR_TEXTS, RESULT_CLASSES, SecretBytes } from '#libs/platform/domain';
 import { CODE_RULES } from './architecture/code-rules.js';
 import { findCycle } from './architecture/cycles.js';
@@ -73,8 +74,15 @@ describe('texts', () => {
   ]);
   const classes = Object.entries(RESULT_CLASSES).map(([name, { text }]) => ({ name, ...text }));
 
+  const rights = [
+    ...Object.entries(ROLES).flatMap(([name, { text, duties }]) => [{ name, ...text }, ...duties.map((duty) => ({ name: `${name} duty`, ...duty }))]),
+    ...Object.entries(QUALIFICATIONS).map(([name, { text }]) => ({ name, ...text })),
+    ...EXCLUSIONS.map(({ name, text }) => ({ name, ...text })),
+  ];
+
   it('of every error code stand in both languages', () => expect(textFaults(errors)).toEqual([]));
   it('of every result class stand in both languages', () => expect(textFaults(classes)).toEqual([]));
+  it('of every role, duty, qualification and exclusion stand in both languages', () => expect(textFaults(rights)).toEqual([]));
 
   it.each([
     ['no zh', { name: 'X', zh: ' ', en: 'Text' }, 'X: no zh'],

@@ -176,7 +176,7 @@ describe('a card recipe', () => {
 
 describe('a client asks for what is not its own', () => {
   const RECIPES = ['devices', 'fleet', 'deviceNote', 'inventory', 'knownAnswers', 'checkValues', 'fingerprints', 'sign', ...POLICY_RULES.filter((rule) => !rule.includes(':'))];
-  const ALLOWED: Readonly<Record<string, readonly string[]>> = { worker: ['devices', 'sign'], doctor: ['devices', 'fleet', 'deviceNote'] };
+  const ALLOWED: Readonly<Record<string, readonly string[]>> = { worker: ['devices', 'sign'], journal: ['devices', 'sign'], doctor: ['devices', 'fleet', 'deviceNote'] };
   it.each(Object.keys(ALLOWED))('%s', async (name) => {
     const client = new RawHsmClient(rig.socketDir, name);
     for (const recipe of RECIPES.filter((each) => ALLOWED[name]?.includes(each) === false)) {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DeviceConfig, HsmConfig } from '#libs/hsm';
@@ -59,6 +60,7 @@ export interface ProcessConfigs {
   readonly checkout: string;
   readonly serviceDatabaseUrl: string;
   readonly workerDatabaseUrl: string;
+  readonly nameKeyFile: string;
   readonly httpPort: number;
   readonly threads: number;
 }
@@ -93,6 +95,7 @@ export function writeConfigs(state: StateFolder, values: ProcessConfigs): { serv
       evidenceDir,
       profilesDir: join(values.checkout, 'certs', 'profiles'),
       calendarsDir: join(values.checkout, 'libs', 'organisations', 'calendars'),
+      access: { nameKeyFile: values.nameKeyFile },
     }),
     worker: write(state, 'worker', {
       databaseUrl: values.workerDatabaseUrl,
@@ -102,6 +105,13 @@ export function writeConfigs(state: StateFolder, values: ProcessConfigs): { serv
       threads: values.threads,
     }),
   };
+}
+
+/** The key under which the service hashes names; made once, since under another key they would match nothing. */
+export function nameKey(state: StateFolder): string {
+  const file = state.file('secrets', 'name-key');
+  if (!existsSync(file)) writeFileAtomic(file, randomBytes(32), 0o600);
+  return file;
 }
 
 function write(state: StateFolder, process: string, config: object): string {

@@ -1,7 +1,9 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { AccessModule } from '#libs/access';
 import { CardsModule } from '#libs/cards';
 import { AskingAuthoriser, HsmModule } from '#libs/hsm';
-import { JournalKeysModule } from '#libs/journal';
+import { JournalKeysModule, JournalModule } from '#libs/journal';
 import { KeysModule } from '#libs/keys';
 import { OcspModule } from '#libs/ocsp';
 import { OrganisationsModule, WorkingCalendarModule } from '#libs/organisations';
@@ -12,8 +14,12 @@ import { VerificationModule } from '#libs/verification';
 import { ApprovalDesk } from './approvals/approval-desk.js';
 import { CommandServer } from './commands/command-server.js';
 import type { ServiceConfig } from './config.js';
+import { AccessController } from './http/access.controller.js';
 import { HealthController } from './http/health.controller.js';
 import { OcspController } from './http/ocsp.controller.js';
+import { OperatorGuard } from './http/operator-guard.js';
+import { ProblemFilter } from './http/problem-filter.js';
+import { NobodySignedIn, SignedIn } from './http/signed-in.js';
 
 @Module({})
 export class AppModule {
@@ -25,7 +31,9 @@ export class AppModule {
       imports: [
         PlatformModule.forRoot({ processName: 'service', database: { url: config.databaseUrl, role: 'hufu_service' } }),
         HsmModule.forRoot({ socket: config.hsmSocket, authoriser }),
+        JournalModule,
         OrganisationsModule,
+        AccessModule.forRoot(config.access),
         JournalKeysModule,
         WorkingCalendarModule.forRoot({ calendarsDir: config.calendarsDir }),
         KeysModule,
@@ -35,8 +43,14 @@ export class AppModule {
         CardsModule,
         VerificationModule.forRoot({ evidenceDir: config.evidenceDir }),
       ],
-      controllers: [HealthController, OcspController],
-      providers: [CommandServer, { provide: ApprovalDesk, useValue: desk }],
+      controllers: [HealthController, OcspController, AccessController],
+      providers: [
+        CommandServer,
+        { provide: ApprovalDesk, useValue: desk },
+        { provide: SignedIn, useClass: NobodySignedIn },
+        { provide: APP_GUARD, useClass: OperatorGuard },
+        { provide: APP_FILTER, useClass: ProblemFilter },
+      ],
     };
   }
 }

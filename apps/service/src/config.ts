@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AccessConfig } from '#libs/access';
 
 /** The service's configuration file. `./hufu` writes it for the embedded default. */
 export const ServiceConfig = z.strictObject({
@@ -14,6 +15,8 @@ export const ServiceConfig = z.strictObject({
   profilesDir: z.string().min(1),
   /** Folder of yearly calendars of working days (libs/organisations/calendars in the checkout). */
   calendarsDir: z.string().min(1),
+  /** Operators and their rights. */
+  access: AccessConfig,
   /** How long a request waits for approvers, and what a batch ticket asks for. */
   approvals: z
     .strictObject({

@@ -1,11 +1,11 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DataSource } from 'typeorm';
 import { AppError, databaseError, environment, isAppError, loadConfig, Logger, onStop, requireMigrated } from '#libs/platform';
 import { AppModule } from './app.module.js';
 import { CommandServer } from './commands/command-server.js';
 import { ServiceConfig } from './config.js';
+import { type HttpApp, httpAdapter } from './http/adapter.js';
 import { acceptBinaryBodies } from './http/binary-bodies.js';
 import { settleIntents } from './settle-intents.js';
 import { answerPins, watchLateObjects } from './watch-hsm.js';
@@ -14,7 +14,7 @@ const log = new Logger('service');
 
 async function main(): Promise<void> {
   const config = loadConfig(environment().configFile, ServiceConfig);
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(config), new FastifyAdapter({ bodyLimit: 64 * 1024 }), {
+  const app = await NestFactory.create<HttpApp>(AppModule.forRoot(config), httpAdapter(), {
     logger: ['error', 'fatal'],
     abortOnError: false,
   }).catch((error: unknown) => {
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   log.info('ready', { url: await app.getUrl() });
 }
 
-async function listen(app: NestFastifyApplication, config: ServiceConfig): Promise<void> {
+async function listen(app: HttpApp, config: ServiceConfig): Promise<void> {
   try {
     await app.listen(config.http.port, config.http.host);
   } catch (error) {

@@ -1,3 +1,4 @@
+import { ACCESS_COMMANDS } from './access-commands.js';
 import { APPROVAL_COMMANDS } from './approval-commands.js';
 import { CALENDAR_COMMANDS } from './calendar-commands.js';
 import type { Command } from './command.js';
@@ -10,4 +11,4 @@ import { PSAM_COMMANDS } from './psam-commands.js';
 import { SETTLEMENT_COMMANDS } from './settlement-commands.js';
 
 /** Everything that the command socket understands: name → arguments and use case. */
-export const COMMANDS: Readonly<Record<string, Command>> = { ...APPROVAL_COMMANDS, ...CALENDAR_COMMANDS, ...DEVICE_COMMANDS, ...JOURNAL_COMMANDS, ...KEY_COMMANDS, ...ORGANISATION_COMMANDS, ...PKI_COMMANDS, ...PSAM_COMMANDS, ...SETTLEMENT_COMMANDS };
+export const COMMANDS: Readonly<Record<string, Command>> = { ...ACCESS_COMMANDS, ...APPROVAL_COMMANDS, ...CALENDAR_COMMANDS, ...DEVICE_COMMANDS, ...JOURNAL_COMMANDS, ...KEY_COMMANDS, ...ORGANISATION_COMMANDS, ...PKI_COMMANDS, ...PSAM_COMMANDS, ...SETTLEMENT_COMMANDS };

@@ -11,6 +11,7 @@ import { OrganisationHistory1764000013000 } from './1764000013000-organisation-h
 import { WorkingDays1764000014000 } from './1764000014000-working-days.js';
 import { ConnectedDevices1764000015000 } from './1764000015000-connected-devices.js';
 import { JournalCheckpoints1764000016000 } from './1764000016000-journal-checkpoints.js';
+import { Access1764000020000 } from './1764000020000-access.js';
 
 /** In the order they are applied. A new one is appended; an applied one is never edited. */
 export const MIGRATIONS = [
@@ -27,4 +28,5 @@ export const MIGRATIONS = [
   WorkingDays1764000014000,
   ConnectedDevices1764000015000,
   JournalCheckpoints1764000016000,
+  Access1764000020000,
 ] as const;

@@ -1,0 +1,16 @@
+export * from './domain/role.js';
+export * from './domain/qualification.js';
+export * from './domain/exclusion.js';
+export * from './domain/region.js';
+export * from './domain/identity.js';
+export * from './domain/authority.js';
+export * from './domain/change.js';
+export { quorumForecast, type Lapse, type Shortage } from './domain/forecast.js';
+export { requireMayLeave, type HandOverState } from './domain/departure.js';
+export { FirstOperator } from './domain/initialisation.js';
+export { AccessConfig } from './access-terms.js';
+export * from './access.module.js';
+export { Changes, type ChangeView } from './changes.service.js';
+export { Departures, Leave } from './departures.service.js';
+export { Founding, Initialisation } from './initialisation.service.js';
+export { NewPerson, Operators, type OperatorView } from './operators.service.js';
