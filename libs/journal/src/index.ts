@@ -13,7 +13,5 @@ export * from './journal-keys.js';
 export * from './journal-state.js';
 export * from './sequencer.js';
 export * from './journal-check.js';
-export * from './verify/fault.js';
-export * from './verify/journal-verifier.js';
+export * from './verify/index.js';
 export * from './verify/record.js';
-export * from './verify/verify-file.js';

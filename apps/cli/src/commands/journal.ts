@@ -1,8 +1,9 @@
+import { hash } from 'node:crypto';
 import { createWriteStream, readFileSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { exportFile, FAULTS, faultText, readPublicKey, type VerifiedJournal, verifyFile } from '#libs/journal';
+import { exportFile, readPublicKey, reportLines, verifyFile } from '#libs/journal';
 import { environment, openDataSource, requireMigrated } from '#libs/platform';
 import { AppError } from '#libs/platform/domain';
 import { type Invocation, parseArguments } from '../command.js';
@@ -12,9 +13,9 @@ import { endLeftovers } from '../product.js';
 import type { StateFolder } from '../state-folder.js';
 import type { Terminal } from '../terminal.js';
 
-const ACTIONS: Readonly<Record<string, (invocation: Invocation, args: string[]) => Promise<number>>> = { export: exportTo, verify };
+const ACTIONS: Readonly<Record<string, (invocation: Invocation, args: string[]) => Promise<number>>> = { export: exportTo, verify, bundle };
 
-/** `journal export --out FILE` and `journal verify FILE --key SPKI [--anchor FILE …]`. */
+/** `journal export --out FILE`, `journal verify FILE --key SPKI [--anchor FILE …]`, `journal bundle --out FILE`. */
 export async function run(invocation: Invocation): Promise<number> {
   const [action = '', ...args] = invocation.args;
   const found = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
@@ -90,17 +91,23 @@ async function verify({ terminal }: Invocation, args: string[]): Promise<number>
     anchorFiles: values.anchor.map(readable),
     onProgress: (records) => terminal.say(`已核验 ${records} 条`, `${records} records verified`),
   });
-  show(terminal, report, (performance.now() - started) / 1000);
+  for (const { zh, en } of reportLines(report, (performance.now() - started) / 1000)) {
+    if (zh === en) terminal.line(en);
+    else terminal.say(zh, en);
+  }
   return report.fault === undefined ? 0 : 1;
 }
 
-function show(terminal: Terminal, { entries, checkpoints, waiting, oldestWaiting, head, anchored, fault }: VerifiedJournal, seconds: number): void {
-  const rate = Math.round(entries / Math.max(seconds, 0.001));
-  terminal.say(`条目 ${entries}，检查点 ${checkpoints}，锚定点相符 ${anchored}（每秒 ${rate} 条）`, `${entries} entries, ${checkpoints} checkpoints, ${anchored} anchored heads found (${rate} entries/s)`);
-  if (head !== undefined) terminal.line(`${head.shard}/${head.size}  SHA-256 ${head.sha256Root}  SM3 ${head.sm3Root}  ${head.at.toISOString()}  ${head.keyId}`);
-  if (waiting > 0) terminal.say(`${waiting} 条尚未进入日志，最早 ${oldestWaiting?.toISOString()}`, `${waiting} entries have no place yet, the oldest of ${oldestWaiting?.toISOString()}`);
-  if (fault === undefined) terminal.say('日志完整', 'the journal is whole');
-  else terminal.say(`日志有问题：${fault.at}：${FAULTS[fault.kind].zh}`, faultText(fault));
+/** The verifier as one file that needs nothing but Node, for whoever is to trust neither this host nor its checkout. */
+async function bundle({ checkout, terminal }: Invocation, args: string[]): Promise<number> {
+  const { values } = parseArguments({ args, options: { out: { type: 'string' } } });
+  if (values.out === undefined) throw new AppError('COMMAND_INVALID', { reason: 'journal bundle --out FILE' });
+  const { build } = await import('esbuild');
+  const outfile = resolve(values.out);
+  await build({ entryPoints: [join(checkout, 'dist/apps/cli/src/journal-verifier/main.js')], outfile, bundle: true, platform: 'node', format: 'esm', target: 'node24', logLevel: 'silent' });
+  const digest = hash('sha256', readFileSync(outfile), 'hex').toUpperCase();
+  terminal.say(`独立核验程序：${outfile}（SHA-256 ${digest}）`, `stand-alone verifier: ${outfile} (SHA-256 ${digest})`);
+  return 0;
 }
 
 const PROGRESS_BYTES = 64 * 1024 * 1024;
