@@ -34,7 +34,7 @@ export async function singleFigure({ rounds, seconds, loop }: BenchOptions): Pro
     for (let round = 0; round <= rounds; round++) {
       const { p99Ms } = await runLoop(loop, rig, devices[0] as BenchDevice, 'protectForCard', 0.1, true);
       load.run();
-      const taken = await singles(rig.hsm, Math.ceil(SINGLES / rounds));
+      const taken = await singles(rig.hsm, round === 0 ? SINGLES : Math.ceil(SINGLES / rounds));
       const share = (await load.rest()) / group;
       if (round === 0) continue;
       samples.push(...taken);
