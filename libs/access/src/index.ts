@@ -1,5 +1,6 @@
 export * from './domain/role.js';
 export * from './domain/qualification.js';
+export * from './domain/qualification-kind.js';
 export * from './domain/exclusion.js';
 export * from './domain/region.js';
 export * from './domain/identity.js';

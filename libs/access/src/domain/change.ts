@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError, type Bilingual } from '#libs/platform/domain';
 import { type Acting, holds } from './authority.js';
-import { QUALIFICATION_KINDS } from './qualification.js';
+import { QUALIFICATION_KINDS } from './qualification-kind.js';
 import { CREDENTIAL_METHODS, CREDENTIAL_PURPOSES, Digest, OperatorId, type Row } from './record.js';
 import { RegionPrefix } from './region.js';
 import { ROLE_NAMES, type RoleName, roleRule } from './role.js';

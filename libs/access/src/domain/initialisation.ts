@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { AppError } from '#libs/platform/domain';
 import { type ExclusionRules, type HeldRole, requireAssignable } from './exclusion.js';
-import { type Qualification, QUALIFICATION_KINDS, requireKeyRole } from './qualification.js';
+import { type Qualification, requireKeyRole } from './qualification.js';
+import { QUALIFICATION_KINDS } from './qualification-kind.js';
 import { IdentityNumber } from './identity.js';
 import { CREDENTIAL_METHODS, Digest, OperatorId } from './record.js';
 import { RegionPrefix } from './region.js';

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { canonicalJson } from '#libs/platform/domain';
-import { QUALIFICATION_KINDS } from './qualification.js';
+import { QUALIFICATION_KINDS } from './qualification-kind.js';
 import { RegionPrefix } from './region.js';
 import { ROLE_NAMES } from './role.js';
 

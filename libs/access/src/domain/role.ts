@@ -1,5 +1,5 @@
 import type { Bilingual } from '#libs/platform/domain';
-import type { QualificationKind } from './qualification.js';
+import type { QualificationKind } from './qualification-kind.js';
 
 /**
  * Whose side a role stands on. System, security and audit are the three powers (三权分立; GB/T 22239-2019 8.1.5 系统管理, 审计管理,
