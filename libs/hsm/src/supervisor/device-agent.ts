@@ -264,13 +264,23 @@ export class DeviceAgent {
     this.counts.agentRestarts++;
     this.#timer = setTimeout(() => child.kill('SIGKILL'), START_SECONDS * 1000);
     onReport(child, (report) => {
-      if (report.kind !== 'awake') return this.#hear(child, report);
+      if (report.kind !== 'awake') return this.#hearOrEnd(child, report);
       child.send({ kind: 'start', place, profile, testKeys: config.testKeys, latchFile: this.latchFile, fingerprints: options.fingerprints() }, () => undefined);
     });
     child.on('error', () => undefined);
     child.on('exit', (code, signal) => {
       if (this.#child === child) this.#ended(`agent ended: ${signal ?? `code ${code}`}`);
     });
+  }
+
+  /** A state folder that cannot be written (disk full) costs this device its agent, not all devices their supervisor. */
+  #hearOrEnd(child: ChildProcess, report: AgentReport): void {
+    try {
+      this.#hear(child, report);
+    } catch (error) {
+      this.options.log.error('agent report not handled', error, { device: this.name, report: report.kind });
+      if (this.#child === child) this.kill(`${report.kind}: ${(error as Error).message}`);
+    }
   }
 
   #hear(child: ChildProcess, report: AgentReport): void {

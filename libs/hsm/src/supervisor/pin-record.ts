@@ -71,8 +71,19 @@ export class PinRecord {
 
   #known(): Known {
     const identity = identityOf(this.pinFile);
-    const known = existsSync(this.file) ? Known.parse(JSON.parse(readFileSync(this.file, 'utf8'))) : undefined;
+    const known = this.#read();
     return known?.identity === identity ? known : this.#write(this.#fresh());
+  }
+
+  /** A record that cannot be read proves nothing: the PIN is a new one, and waits for its leave. */
+  #read(): Known | undefined {
+    if (!existsSync(this.file)) return undefined;
+    try {
+      return Known.safeParse(JSON.parse(readFileSync(this.file, 'utf8'))).data;
+    } catch (error) {
+      if (error instanceof SyntaxError) return undefined;
+      throw error;
+    }
   }
 
   #fresh(): Known {
