@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, randomBytes, sign } from 'node:crypto
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { toHex } from '#libs/platform/domain';
-import { type Approval, approvalBytes, type HsmRequest, type Ticket } from '#libs/signature';
+import { approvalBytes, type HsmRequest, type PlainApproval, type Ticket } from '#libs/signature';
 
 export const later = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString();
 export const newId = (): string => toHex(randomBytes(16));
@@ -26,7 +26,7 @@ export function stolenKey(rigDir: string, approver: string): KeyObject {
 }
 
 /** An approval that is well signed by `key`, whatever it says. */
-export function signedApproval(key: KeyObject, subject: object, says: Partial<Omit<Approval, 'signature'>>): Approval {
+export function signedApproval(key: KeyObject, subject: object, says: Partial<Omit<PlainApproval, 'signature'>>): PlainApproval {
   const approval = { method: 'plain' as const, approver: 'rehearsal-1', nonce: newId(), policyVersion: 1, notAfter: later(10), decision: 'approve' as const, ...says };
   return { ...approval, signature: toHex(sign('sha256', approvalBytes(subject, approval), key)) };
 }

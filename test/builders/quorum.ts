@@ -1,12 +1,12 @@
 import { createPrivateKey, createSign, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { toHex } from '#libs/platform/domain';
-import { type Approval, approvalBytes, type QuorumPolicy, type SignedPolicy, sm2Z } from '#libs/signature';
+import { approvalBytes, type PlainApproval, type QuorumPolicy, type SignedPolicy, sm2Z } from '#libs/signature';
 
 /** An approver whose key lives in the test: for the checks of what a quorum signs, without processes. */
 export interface TestApprover {
   readonly entry: QuorumPolicy['approvers'][number];
   /** Signs a subject; `changes` are made before the signature, so that the result is well signed and still wrong. */
-  approve(subject: object, changes?: Partial<Omit<Approval, 'signature'>>): Approval;
+  approve(subject: object, changes?: Partial<Omit<PlainApproval, 'signature'>>): PlainApproval;
 }
 
 const CURVES = { p256Sha256: 'prime256v1', sm2Sm3: 'SM2' } as const;

@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { packBatch } from '#libs/hsm/agent';
 import { fromHex } from '#libs/platform';
-import type { Approval, HsmRequest, Ticket } from '#libs/signature';
+import type { HsmRequest, PlainApproval, Ticket } from '#libs/signature';
 import { hsmRequest, hsmTicket, later, newId, signedApproval, stolenKey } from '../builders/authorisations.js';
 import { simulatedPair } from '../builders/hsm-sim.js';
 import { RawHsmClient } from '../builders/raw-hsm-client.js';
@@ -36,7 +36,7 @@ afterAll(async () => {
 
 const deviceEntry = (device: string): { device: string; tokenSerial: string } => ({ device, tokenSerial: serials.get(device) ?? '' });
 const requestFor = (keyId: string, changes: Partial<HsmRequest> = {}): HsmRequest => hsmRequest({ keys: [keyId], parameters: PARAMETERS, devices: [deviceEntry(DEVICE)], ...changes });
-const bySigners = (subject: object, says: Partial<Omit<Approval, 'signature'>> = {}): Approval[] => own.map((key, i) => signedApproval(key, subject, { approver: `rehearsal-${i + 1}`, ...says }));
+const bySigners = (subject: object, says: Partial<Omit<PlainApproval, 'signature'>> = {}): PlainApproval[] => own.map((key, i) => signedApproval(key, subject, { approver: `rehearsal-${i + 1}`, ...says }));
 const generate = async (keyId: string, authorisation: object | undefined, device = DEVICE as string): Promise<string> =>
   (await service.ask('generateKey', device, { keyId, ...PARAMETERS }, authorisation === undefined ? {} : { authorisation })).code;
 const exists = async (keyId: string): Promise<boolean> => (await rig.hsm.inventory(DEVICE)).some((object) => object.keyId === keyId);
@@ -57,11 +57,11 @@ describe('an approval', () => {
     expect(await exists(keyId)).toBe(false);
   });
 
-  type Forger = (request: HsmRequest) => readonly Approval[];
-  const two = (first: Partial<Omit<Approval, 'signature'>>, second: Partial<Omit<Approval, 'signature'>>, keys: { first?: KeyObject; second?: KeyObject } = {}): Forger => (request) =>
+  type Forger = (request: HsmRequest) => readonly PlainApproval[];
+  const two = (first: Partial<Omit<PlainApproval, 'signature'>>, second: Partial<Omit<PlainApproval, 'signature'>>, keys: { first?: KeyObject; second?: KeyObject } = {}): Forger => (request) =>
     [signedApproval(keys.first ?? own[0], request, { approver: 'rehearsal-1', ...first }), signedApproval(keys.second ?? own[1], request, { approver: 'rehearsal-2', ...second })];
   const spoiled: Forger = (request) => {
-    const [good, other] = bySigners(request) as [Approval, Approval];
+    const [good, other] = bySigners(request) as [PlainApproval, PlainApproval];
     return [good, { ...other, signature: other.signature.replace(/.$/, (last) => (last === '0' ? '1' : '0')) }];
   };
   const nonce = newId();
@@ -69,7 +69,7 @@ describe('an approval', () => {
     ['by nobody', 'QUORUM_NOT_MET', () => []],
     ['by one alone', 'QUORUM_NOT_MET', (request) => bySigners(request).slice(0, 1)],
     ['by one person twice', 'QUORUM_NOT_MET', (request) => [signedApproval(own[0], request, {}), signedApproval(own[0], request, {})]],
-    ['by one, sent twice', 'APPROVAL_INVALID', (request) => { const [one] = bySigners(request); return [one as Approval, one as Approval]; }],
+    ['by one, sent twice', 'APPROVAL_INVALID', (request) => { const [one] = bySigners(request); return [one as PlainApproval, one as PlainApproval]; }],
     ['with one nonce for both', 'APPROVAL_INVALID', two({ nonce }, { nonce })],
     ['with foreign keys', 'APPROVAL_INVALID', two({}, {}, { first: foreign, second: foreign })],
     ['with one foreign key', 'APPROVAL_INVALID', two({}, {}, { second: foreign })],
@@ -139,7 +139,7 @@ async function spend(authorisation: object | undefined, count = 1, client = serv
 }
 
 describe('a ticket', () => {
-  const ticketed = (changes: Partial<Ticket> = {}, says: Partial<Omit<Approval, 'signature'>> = {}): { kind: string; ticket: Ticket; approvals: Approval[] } => {
+  const ticketed = (changes: Partial<Ticket> = {}, says: Partial<Omit<PlainApproval, 'signature'>> = {}): { kind: string; ticket: Ticket; approvals: PlainApproval[] } => {
     const ticket = hsmTicket({ keys: [purchaseRoot], ...changes });
     return { kind: 'ticket', ticket, approvals: bySigners(ticket, says) };
   };

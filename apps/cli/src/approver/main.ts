@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { writeFileAtomic } from '#libs/platform/host';
 import { toHex } from '#libs/platform/domain';
-import { type Approval, approvalBytes, HsmRequest, QuorumPolicy, Ticket } from '#libs/signature';
+import { approvalBytes, HsmRequest, type PlainApproval, QuorumPolicy, Ticket } from '#libs/signature';
 
 /**
  * A rehearsal approver: one process, one key, which nobody else reads. It takes subjects as JSON lines on stdin, looks whether they
@@ -26,7 +26,7 @@ function answer(line: string): object {
   const known = SUBJECTS.map((schema) => schema.safeParse(subject)).find(({ success }) => success)?.data;
   if (known === undefined) return { n, refused: 'not a request, ticket or policy' };
   if ('notAfter' in known && new Date(known.notAfter) <= new Date()) return { n, refused: 'expired' };
-  const approval: Omit<Approval, 'signature'> = {
+  const approval: Omit<PlainApproval, 'signature'> = {
     method: 'plain',
     approver: id,
     nonce: toHex(randomBytes(16)),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { derBitString, derBoolean, derContext, derInteger, derOctetString, derOid, derSequence, derTime, isAppError } from '#libs/platform/domain';
-import { type Approval, type Authorisation, type HsmRequest, type QuorumPolicy, subjectDigest, type Ticket, ticketDigest } from '#libs/signature';
+import { type PlainApproval, type Authorisation, type HsmRequest, type QuorumPolicy, subjectDigest, type Ticket, ticketDigest } from '#libs/signature';
 import { signPolicy, testApprover, testPolicy } from '../../../../test/builders/quorum.js';
 import { POLICY_RULES } from '../domain/authority.js';
 import { packBatch } from '../domain/batch.js';
@@ -56,7 +56,7 @@ const tacs = (count: number, changes: Partial<GateOrder> = {}): GateOrder =>
 
 let nextId = 100;
 /** What an honest client would ask for this order, approved by `signers`. */
-function approved(of: GateOrder, changes: Partial<HsmRequest> = {}, signers = [a, b], overrides: Partial<Approval> = {}): GateOrder {
+function approved(of: GateOrder, changes: Partial<HsmRequest> = {}, signers = [a, b], overrides: Partial<PlainApproval> = {}): GateOrder {
   const { keys, parameters } = describeRequest(of.recipe, of.request);
   const request = {
     format: 'hufu/request/1', requestId: id(nextId++), requester: of.client, recipe: of.recipe, devices: [...of.devices], keys: [...keys], parameters,
@@ -66,7 +66,7 @@ function approved(of: GateOrder, changes: Partial<HsmRequest> = {}, signers = [a
   return { ...of, authorisation };
 }
 
-function ticket(changes: Partial<Ticket> = {}, signers = [a, c], overrides: Partial<Approval> = {}): Authorisation {
+function ticket(changes: Partial<Ticket> = {}, signers = [a, c], overrides: Partial<PlainApproval> = {}): Authorisation {
   const made: Ticket = {
     format: 'hufu/ticket/1', ticketId: id(nextId++), line: 'service', recipe: 'tacs', keys: [KEY], count: 100,
     notBefore: new Date(START).toISOString(), notAfter: new Date(START + 600 * MINUTE).toISOString(), policyVersion: 1, ...changes,

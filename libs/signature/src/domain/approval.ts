@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
-import { canonicalJson, type JsonValue } from '#libs/platform/domain';
+import { ascii, canonicalJson, concatBytes, type JsonValue } from '#libs/platform/domain';
 
 /*
  * What approvers sign before a privileged recipe runs, and what the supervisor checks again where the key is used. All of it is
@@ -19,6 +19,8 @@ export const HsmRequest = z.strictObject({
   requestId: identifier,
   /** The client of the supervisor that asks. It never counts as an approver. */
   requester: name,
+  /** The operator who asked for it, where one did. Neither this account nor another one of the same person counts as an approver. */
+  requestedBy: name.optional(),
   recipe: name,
   /** Where it may run: the device and the serial number of its token. */
   devices: z.array(z.strictObject({ device: name, tokenSerial: z.string().max(32) })).max(64),
@@ -37,6 +39,7 @@ export const Ticket = z.strictObject({
   ticketId: identifier,
   /** The client of the supervisor that may spend it. */
   line: name,
+  requestedBy: name.optional(),
   recipe: name,
   keys: z.array(identifier).min(1).max(256),
   count: z.int().min(1).max(1_000_000_000),
@@ -46,20 +49,44 @@ export const Ticket = z.strictObject({
 });
 export type Ticket = z.infer<typeof Ticket>;
 
-/** How an approval was made. Further methods (a security key in a browser, a UKey) join this union with what they need. */
+/** 批件: the owner's consent on paper. Two persons have each entered its number and looked at the scan with this digest. */
+export const OwnerDocument = z.strictObject({ number: z.string().min(1).max(64).regex(/^[\p{L}\p{N}()（）〔〕【】\-/._ ]+$/u, 'letters, digits, brackets, - / . _'), digest });
+export type OwnerDocument = z.infer<typeof OwnerDocument>;
+
+/** What every approval says, however it was signed. */
+const terms = {
+  approver: name,
+  nonce: identifier,
+  policyVersion: z.int().min(1),
+  notAfter: moment,
+  decision: z.literal('approve'),
+  ownerDocument: OwnerDocument.optional(),
+};
+/** ECDSA as DER (RFC 3279 2.2.3), SM2 as SM2Signature (GM/T 0009); over `approvalBytes`. */
+const signature = hexBytes(80);
+
+/**
+ * How an approval was made: `plain` with a key of its own at a terminal, `ukey` inside a UKey, `webauthn` by a credential that serves
+ * approvals alone. The policy names one way for each approver.
+ */
 export const Approval = z.discriminatedUnion('method', [
+  z.strictObject({ method: z.literal('plain'), ...terms, signature }),
+  z.strictObject({ method: z.literal('ukey'), ...terms, signature }),
   z.strictObject({
-    method: z.literal('plain'),
-    approver: name,
-    nonce: identifier,
-    policyVersion: z.int().min(1),
-    notAfter: moment,
-    decision: z.literal('approve'),
-    /** ECDSA as DER (RFC 3279 2.2.3), SM2 as SM2Signature (GM/T 0009); over `approvalBytes`. */
-    signature: hexBytes(80),
+    method: z.literal('webauthn'),
+    ...terms,
+    /** As the authenticator and the browser gave them (WebAuthn 6.1, 5.8.1). */
+    authenticatorData: hexBytes(1024),
+    clientDataJson: hexBytes(2048),
+    /** Over authenticatorData ‖ SHA-256(clientDataJson), whose challenge is `approvalChallenge`. */
+    signature,
   }),
 ]);
 export type Approval = z.infer<typeof Approval>;
+export type PlainApproval = Extract<Approval, { method: 'plain' }>;
+export type ApprovalMethod = Approval['method'];
+/** What is fixed before the signature. */
+export type ApprovalTerms = Pick<Approval, 'method' | keyof typeof terms>;
 
 /** What a client sends along: the subject as the approvers saw it, and their signatures. */
 export const Authorisation = z.discriminatedUnion('kind', [
@@ -82,10 +109,20 @@ export function ticketDigest({ ticket, approvals }: { readonly ticket: Ticket; r
   return subjectDigest({ ticket, approvals });
 }
 
-/** The bytes under an approver's signature. They name the subject by its digest, the approver, a nonce, the policy and an expiry. */
-export function approvalBytes(subject: object, approval: Omit<Approval, 'signature'>): Uint8Array {
-  const { approver, nonce, policyVersion, notAfter, decision, method } = approval;
-  return canonicalJson({ format: 'hufu/approval/1', subject: subjectDigest(subject), approver, nonce, policyVersion, notAfter, decision, method });
+/** The bytes that an approver signs. They name the subject by its digest, the approver, a nonce, the policy and an expiry. */
+export function approvalBytes(subject: object, approval: ApprovalTerms): Uint8Array {
+  const { approver, nonce, policyVersion, notAfter, decision, method, ownerDocument } = approval;
+  return canonicalJson({
+    format: 'hufu/approval/1',
+    subject: subjectDigest(subject),
+    ...{ approver, nonce, policyVersion, notAfter, decision, method },
+    ...(ownerDocument === undefined ? {} : { ownerDocument }),
+  });
+}
+
+/** What an authenticator signs in place of the bytes: SHA-256("hufu/approve/v1" ‖ approvalBytes). */
+export function approvalChallenge(bytes: Uint8Array): Uint8Array {
+  return hash('sha256', concatBytes(ascii('hufu/approve/v1'), bytes), 'buffer');
 }
 
 export { digest as digestSchema, identifier as identifierSchema, moment as momentSchema, name as nameSchema };

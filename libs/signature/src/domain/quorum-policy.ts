@@ -8,7 +8,35 @@ const need = z.strictObject({
   count: z.int().min(1).max(32),
   /** Of which at least so many of a role. */
   roles: z.record(nameSchema, z.int().min(1).max(32)).default({}),
+  /** The owner's consent may come on paper: two approvers who name the same document stand for the role `ownerRepresentative`. */
+  ownerDocument: z.literal(true).optional(),
 });
+
+/** Where a credential that serves approvals alone is used, and by what it is known (WebAuthn). */
+const WebauthnCredential = z.strictObject({
+  rpId: z.string().min(1).max(253),
+  origins: z.array(z.string().min(1).max(300)).min(1).max(8),
+  credentialId: z.string().max(2046).regex(/^([0-9A-F]{2})+$/),
+  /** Model of the authenticator, as its attestation proved it at enrolment. */
+  aaguid: z.string().regex(/^[0-9A-F]{32}$/),
+});
+export type WebauthnCredential = z.infer<typeof WebauthnCredential>;
+
+const PolicyApprover = z
+  .strictObject({
+    id: nameSchema,
+    /** Two accounts of one person count once. */
+    person: nameSchema,
+    roles: z.array(nameSchema).max(8),
+    algorithm: z.enum(['p256Sha256', 'sm2Sm3']),
+    /** SubjectPublicKeyInfo, DER, upper-case hex. */
+    publicKey: z.string().max(400).regex(/^([0-9A-F]{2})+$/),
+    notAfter: momentSchema,
+    /** The only way in which this key approves; absent = `plain`. */
+    method: z.enum(['plain', 'ukey', 'webauthn']).optional(),
+    webauthn: WebauthnCredential.optional(),
+  })
+  .refine(({ method, webauthn, algorithm }) => (method === 'webauthn') === (webauthn !== undefined) && (webauthn === undefined || algorithm === 'p256Sha256'), 'an approver by webauthn, and nobody else, names a P-256 credential');
 
 /** Who approves, and how many for what. Version 1 is signed by its own quorum, each later one by the quorum before it. */
 export const QuorumPolicy = z
@@ -18,18 +46,7 @@ export const QuorumPolicy = z
     /** SHA-256 of the version before; null in version 1. */
     previous: digestSchema.nullable(),
     approvers: z
-      .array(
-        z.strictObject({
-          id: nameSchema,
-          /** Two accounts of one person count once. */
-          person: nameSchema,
-          roles: z.array(nameSchema).max(8),
-          algorithm: z.enum(['p256Sha256', 'sm2Sm3']),
-          /** SubjectPublicKeyInfo, DER, upper-case hex. */
-          publicKey: z.string().max(400).regex(/^([0-9A-F]{2})+$/),
-          notAfter: momentSchema,
-        }),
-      )
+      .array(PolicyApprover)
       .min(1)
       .max(256),
     /** What needs approvals or a ticket, by its name (`generateKey`, `sign:caCertificate`). What does not stand here is refused. */

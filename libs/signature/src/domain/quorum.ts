@@ -1,12 +1,18 @@
-import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { verify } from 'node:crypto';
 import { AppError, fromHex } from '#libs/platform/domain';
-import { type Approval, approvalBytes, type HsmRequest, type Ticket } from './approval.js';
+import { type Approval, approvalBytes, approvalChallenge, type ApprovalMethod, type HsmRequest, type Ticket } from './approval.js';
 import { readEcdsaSignature } from './ecdsa-signature.js';
+import { p256PublicKey } from './public-key.js';
 import { verifySm2 } from './sm2.js';
+import { type AssertionFault, assertionFault } from './webauthn.js';
+
+const OWNER_ROLE = 'ownerRepresentative';
+const PAPER_PERSONS = 2;
 
 export interface Need {
   readonly count: number;
   readonly roles: Readonly<Record<string, number>>;
+  readonly ownerDocument?: true | undefined;
 }
 
 export interface Approver {
@@ -16,13 +22,16 @@ export interface Approver {
   readonly algorithm: 'p256Sha256' | 'sm2Sm3';
   readonly publicKey: string;
   readonly notAfter: string;
+  readonly method?: ApprovalMethod | undefined;
+  readonly webauthn?: { readonly rpId: string; readonly origins: readonly string[] } | undefined;
 }
 
 export interface QuorumRules {
   readonly policy: { readonly version: number; readonly approvers: readonly Approver[] };
   readonly need: Need;
-  /** Never counts, neither as account nor as person. */
+  /** Who asked: the client and, where one did, the operator. They never count, neither as account nor as person. */
   readonly requester: string;
+  readonly requestedBy?: string | undefined;
   /** Undefined: expiries are not judged (a policy, which outlives the approvals that made it). */
   readonly now: Date | undefined;
   /** The approvals were seen within their time before (a ticket in use): only approvers are judged by `now`. */
@@ -36,25 +45,44 @@ export interface QuorumRules {
 export function requireQuorum(subject: object, approvals: readonly Approval[], rules: QuorumRules): void {
   const persons = new Map<string, Set<string>>();
   const nonces = new Set<string>();
+  const asking = askers(rules);
   for (const approval of approvals) {
     const approver = rules.policy.approvers.find(({ id }) => id === approval.approver);
     if (approver === undefined) throw invalid(`${approval.approver} is not on the list of approvers`);
-    if (approver.id === rules.requester || approver.person === rules.requester) throw invalid(`${approver.id} is the requester`);
+    if (asking.has(approver.id) || asking.has(approver.person)) throw invalid(`${approver.id} is the requester`);
     if (nonces.has(approval.nonce)) throw invalid(`nonce of ${approver.id} was used twice`);
     nonces.add(approval.nonce);
     // The first version of a policy is signed by the approvers that it names itself.
     if (approval.policyVersion !== rules.policy.version) throw invalid(`${approver.id} signed for policy version ${approval.policyVersion}, ${rules.policy.version} is in force`);
-    if (!signed(approver, approvalBytes(subject, approval), fromHex(approval.signature))) throw invalid(`signature of ${approver.id}`);
+    requireSigned(approver, subject, approval);
     if (rules.now !== undefined) {
       if (rules.seenInTime !== true) requireBefore(`approval of ${approver.id}`, approval.notAfter, rules.now);
       requireBefore(`approver ${approver.id}`, approver.notAfter, rules.now);
     }
     persons.set(approver.person, new Set([...(persons.get(approver.person) ?? []), ...approver.roles]));
   }
-  const missing = Object.entries(rules.need.roles).find(([role, least]) => [...persons.values()].filter((roles) => roles.has(role)).length < least);
+  const missing = Object.entries(rules.need.roles).find(([role, least]) => [...persons.values()].filter((roles) => roles.has(role)).length < least && !onPaper(role, approvals, rules));
   if (persons.size < rules.need.count || missing !== undefined) {
     throw new AppError('QUORUM_NOT_MET', { needed: missing === undefined ? String(rules.need.count) : `${missing[1]} × ${missing[0]}`, valid: persons.size });
   }
+}
+
+/** Accounts and persons of whoever asked. */
+function askers({ requester, requestedBy, policy }: QuorumRules): Set<string> {
+  const names = [requester, ...(requestedBy === undefined ? [] : [requestedBy])];
+  return new Set([...names, ...policy.approvers.filter(({ id }) => names.includes(id)).map(({ person }) => person)]);
+}
+
+/** The owner is not a person on the list but a signed paper: two different persons have entered the same number and seen the same scan. */
+function onPaper(role: string, approvals: readonly Approval[], { need, policy }: QuorumRules): boolean {
+  if (role !== OWNER_ROLE || need.ownerDocument !== true) return false;
+  const entered = new Map<string, Set<string>>();
+  for (const { approver, ownerDocument } of approvals) {
+    if (ownerDocument === undefined) continue;
+    const name = `${ownerDocument.number} ${ownerDocument.digest}`;
+    entered.set(name, (entered.get(name) ?? new Set()).add(policy.approvers.find(({ id }) => id === approver)?.person ?? ''));
+  }
+  return [...entered.values()].some((persons) => persons.size >= PAPER_PERSONS);
 }
 
 /** A request within its time and of the policy in force, approved. */
@@ -62,14 +90,14 @@ export function requireApproved(request: HsmRequest, approvals: readonly Approva
   if (request.policyVersion !== rules.policy.version) throw invalid(`the request is for policy version ${request.policyVersion}, ${rules.policy.version} is in force`);
   if (rules.now < new Date(request.createdAt)) throw new AppError('APPROVAL_EXPIRED', { what: `request ${request.requestId} is of the future` });
   requireBefore(`request ${request.requestId}`, request.notAfter, rules.now);
-  requireQuorum(request, approvals, rules);
+  requireQuorum(request, approvals, { ...rules, requestedBy: request.requestedBy });
 }
 
 /** A ticket of the policy in force, approved. Its time is judged at each use (`requireTicketTime`), its approvals once. */
 export function requireTicketApproved(ticket: Ticket, approvals: readonly Approval[], rules: QuorumRules & { readonly now: Date }): void {
   if (ticket.policyVersion !== rules.policy.version) throw new AppError('TICKET_INVALID', { reason: `it is for policy version ${ticket.policyVersion}, ${rules.policy.version} is in force` });
   requireTicketTime(ticket, rules.now);
-  requireQuorum(ticket, approvals, rules);
+  requireQuorum(ticket, approvals, { ...rules, requestedBy: ticket.requestedBy });
 }
 
 /** Throws TICKET_EXPIRED. */
@@ -81,21 +109,25 @@ function requireBefore(what: string, notAfter: string, now: Date): void {
   if (now >= new Date(notAfter)) throw new AppError('APPROVAL_EXPIRED', { what });
 }
 
-function signed(approver: Approver, bytes: Uint8Array, signature: Uint8Array): boolean {
-  const spki = fromHex(approver.publicKey);
-  if (approver.algorithm === 'sm2Sm3') return verifySm2(spki, bytes, signature);
-  if (readEcdsaSignature(signature) === undefined) return false;
-  const key = publicKeyOf(spki);
-  return key?.asymmetricKeyDetails?.namedCurve === 'prime256v1' && verify('sha256', bytes, key, signature);
+/** In the way that the policy names for the approver, and no other. */
+function requireSigned(approver: Approver, subject: object, approval: Approval): void {
+  const method = approver.method ?? 'plain';
+  if (approval.method !== method) throw invalid(`${approver.id} approves by ${method}, not by ${approval.method}`);
+  const fault = approval.method === 'webauthn' ? webauthnFault(approver, subject, approval) : keyFault(approver, subject, approval);
+  if (fault !== undefined) throw invalid(`${fault} of ${approver.id}`);
 }
 
-/** "Not a key" is a verdict about the list of approvers, not a failure of this process. */
-function publicKeyOf(spki: Uint8Array): KeyObject | undefined {
-  try {
-    return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
-  } catch {
-    return undefined;
-  }
+function keyFault({ algorithm, publicKey }: Approver, subject: object, approval: Approval): 'signature' | undefined {
+  const [spki, bytes, signature] = [fromHex(publicKey), approvalBytes(subject, approval), fromHex(approval.signature)];
+  if (algorithm === 'sm2Sm3') return verifySm2(spki, bytes, signature) ? undefined : 'signature';
+  const key = p256PublicKey(spki);
+  return key !== undefined && readEcdsaSignature(signature) !== undefined && verify('sha256', bytes, key, signature) ? undefined : 'signature';
+}
+
+function webauthnFault({ webauthn, publicKey }: Approver, subject: object, approval: Extract<Approval, { method: 'webauthn' }>): AssertionFault | undefined {
+  const assertion = { authenticatorData: fromHex(approval.authenticatorData), clientDataJson: fromHex(approval.clientDataJson), signature: fromHex(approval.signature) };
+  const challenge = approvalChallenge(approvalBytes(subject, approval));
+  return assertionFault(assertion, { challenge, rpId: webauthn?.rpId ?? '', origins: webauthn?.origins ?? [], publicKey: fromHex(publicKey), mayBeBackedUp: false });
 }
 
 function invalid(reason: string): AppError {
