@@ -4,6 +4,7 @@ export * from './config/load-config.js';
 export * from './config/environment.js';
 export * from './database/data-source.js';
 export * from './database/migrate.js';
+export * from './database/prepared.js';
 export * from './logger.js';
 export * from './platform.module.js';
 export * from './stop-signal.js';
