@@ -5,7 +5,7 @@ import type { EntityManager } from 'typeorm';
 import { Clock, prepared } from '#libs/platform';
 import { AppError } from '#libs/platform/domain';
 import { type JournalAct, type JournalLeaf, journalLeaf } from './domain/entry.js';
-import { entryId } from './domain/entry-id.js';
+import { entryId, type EntryTick, nextTick } from './domain/entry-id.js';
 import { type Standing, whyStale } from './domain/staleness.js';
 
 /** A privileged act waits this long for its intent to be in an anchored checkpoint. */
@@ -15,6 +15,8 @@ const POLL_MILLISECONDS = 20;
 /** Stages entries in the caller's transaction, so that the act and its entry commit together or not at all. */
 @Injectable()
 export class Journal {
+  private tick: EntryTick | undefined;
+
   constructor(private readonly clock: Clock) {}
 
   /** Returns the entry id, which the rows that the act changes must carry in `entry_id`. */
@@ -25,7 +27,7 @@ export class Journal {
 
   async recordMany(tx: EntityManager, acts: readonly JournalAct[]): Promise<string[]> {
     const at = this.clock.now();
-    const leaves = acts.map((act) => journalLeaf(entryId(at, randomBytes(10)), act, at));
+    const leaves = acts.map((act) => journalLeaf(this.nextId(at), act, at));
     for (let i = 0; i < leaves.length; i += 1_000) await this.stage(tx, leaves.slice(i, i + 1_000));
     return leaves.map((leaf) => leaf.id);
   }
@@ -46,6 +48,11 @@ export class Journal {
       }
       await sleep(POLL_MILLISECONDS);
     }
+  }
+
+  private nextId(at: Date): string {
+    this.tick = nextTick(this.tick, at.getTime());
+    return entryId(this.tick, randomBytes(8));
   }
 
   private async stage(tx: EntityManager, leaves: readonly JournalLeaf[]): Promise<void> {
