@@ -64,6 +64,7 @@ export const ERROR_TEXTS = {
   TICKET_UNKNOWN: define(403, 'same-request', '密码机服务不认识摘要为 {digest} 的票据', 'The HSM service knows no ticket with the digest {digest}', '重新提交整张票据', 'Send the whole ticket again'),
   TICKET_EXPIRED: define(403, 'never', '票据 {ticketId} 不在有效期内', 'Ticket {ticketId} is not within its time', '申请新的票据', 'Ask for a new ticket'),
   TICKET_SPENT: define(403, 'never', '票据 {ticketId} 的次数不足：剩余 {left}，需要 {needed}', 'Ticket {ticketId} has {left} operations left, {needed} are needed', '申请新的票据', 'Ask for a new ticket'),
+  RULE_STOPPED: define(403, 'never', '{rule} 已被停止', '{rule} is stopped', '查明停止的原因；恢复须由法定人数批准（POST /starts）', 'Find out why; starting again needs a quorum (POST /starts)'),
   POLICY_INVALID: define(500, 'never', '审批策略无效：{reason}', 'The approval policy is not valid: {reason}', '核对策略目录 {directory} 中的文件及其签名', 'Check the files of the policy folder {directory} and their signatures'),
   POLICY_CHANGED: define(500, 'never', '首份审批策略不是本机已固定的那一份', 'The first approval policy is not the one this host has pinned', '恢复原来的 1.json；更换审批人须由原法定人数签署新版本', 'Put the original 1.json back; approvers change by a new version signed by the old quorum'),
   TOKEN_SETUP_FAILED: define(500, 'never', '令牌 {device} 初始化失败：{reason}', 'Token {device} could not be initialised: {reason}', '检查模块路径与目录权限后重新启动；未留下半成品', 'Check the module path and the rights of the folder, then start again; nothing half-made was left'),
