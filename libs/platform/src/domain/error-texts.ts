@@ -100,6 +100,12 @@ export const ERROR_TEXTS = {
   HAND_OVER_OPEN: define(409, 'never', '人员 {personId} 尚未移交：{openZh}', 'Person {personId} has not handed over: {openEn}', '指定已审查合格的接替人员并由其签收', 'Name a vetted successor and let them receive it'),
   OPERATORS_EXIST: define(409, 'never', '已有操作人员，初始化只能进行一次', 'There are operators already; they are made once', '按变更程序增加人员', 'Add operators by changes'),
   INITIALISATION_INVALID: define(422, 'never', '初始化内容无效：{reason}', 'The first operators are not acceptable: {reason}', '修改名单后重新提交；未登记任何人员', 'Mend the list and hand it in again; nobody was entered'),
+  SELF_APPROVAL: define(403, 'never', '{approver} 与申请人是同一人，不得审批', '{approver} is who asked for it, or another account of that person', '由其他审批人批准', 'Let another approver decide'),
+  APPROVAL_CLOSED: define(409, 'never', '审批事项已{outcomeZh}，不再接受审批', 'This was {outcomeEn} already; no approval is taken any more', '需要时重新提交申请', 'Ask anew if it is still wanted'),
+  APPROVAL_REPEATED: define(409, 'never', '{approver} 本人已批准过', 'The person of {approver} has approved it already', '由另一名审批人批准', 'Let another approver decide'),
+  APPROVAL_REPLAYED: define(409, 'never', '{approver} 的审批已使用过（随机数重复）', 'An approval of {approver} was handed in before: its nonce is known', '由审批人本人重新签署；核查该签名从何处泄露', 'Let the approver sign anew, and find out where this signature came from'),
+  CREDENTIAL_REPLACED: define(403, 'never', '{approver} 的审批密钥不是其账号现行登记的那一把', 'The approving key of {approver} is not the one that is registered for the account now', '以现行审批密钥更新审批策略', 'Put the key that is in force into the next version of the policy'),
+  AUTHENTICATOR_CLONED: define(403, 'never', '{approver} 的认证器计数没有增加（{last} → {count}），可能已被复制', 'The sign count of the authenticator of {approver} did not grow ({last} → {count}); it may have been cloned', '停用该认证器，由安全与审计管理员更换', 'Take the authenticator out of use and have it replaced by a change'),
   // organisations
   ORGANISATION_EXISTS: define(409, 'never', '机构或终端已登记：{reason}', 'Institution or terminal already registered: {reason}', '核对编码', 'Check the code'),
   ORGANISATION_UNKNOWN: define(422, 'never', '上级机构或区划未登记：{reason}', 'What it stands under is not registered: {reason}', '先登记上级机构或行政区划', 'Register the institution or region above it first'),
