@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD } from '@nestjs/core';
-import { AccessModule } from '#libs/access';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { AccessModule, ApprovalPolicy, Approvals } from '#libs/access';
 import { CardsModule } from '#libs/cards';
 import { AskingAuthoriser, HsmModule } from '#libs/hsm';
 import { JournalKeysModule, JournalModule } from '#libs/journal';
@@ -11,10 +11,13 @@ import { PkiModule } from '#libs/pki';
 import { PlatformModule } from '#libs/platform';
 import { PsamModule } from '#libs/psam';
 import { VerificationModule } from '#libs/verification';
-import { ApprovalDesk } from './approvals/approval-desk.js';
+import { ApprovalsDoor } from './approvals/approvals-door.js';
+import { HsmApprovalPolicy } from './approvals/hsm-approval-policy.js';
 import { CommandServer } from './commands/command-server.js';
 import type { ServiceConfig } from './config.js';
+import { ActingOperatorInterceptor, actingOperator } from './http/acting-operator.js';
 import { AccessController } from './http/access.controller.js';
+import { ApprovalsController } from './http/approvals.controller.js';
 import { HealthController } from './http/health.controller.js';
 import { OcspController } from './http/ocsp.controller.js';
 import { OperatorGuard } from './http/operator-guard.js';
@@ -24,8 +27,8 @@ import { NobodySignedIn, SignedIn } from './http/signed-in.js';
 @Module({})
 export class AppModule {
   static forRoot(config: ServiceConfig): DynamicModule {
-    const desk = new ApprovalDesk(config.approvals.requestMinutes);
-    const authoriser = new AskingAuthoriser({ client: 'service', ...config.approvals }, (subject) => desk.ask(subject));
+    const door = new ApprovalsDoor();
+    const authoriser = new AskingAuthoriser({ client: 'service', requestedBy: actingOperator, ...config.approvals }, (subject, rule) => door.ask(subject, rule));
     return {
       module: AppModule,
       imports: [
@@ -33,7 +36,7 @@ export class AppModule {
         HsmModule.forRoot({ socket: config.hsmSocket, authoriser }),
         JournalModule,
         OrganisationsModule,
-        AccessModule.forRoot(config.access),
+        AccessModule.forRoot(config.access, { terms: config.approvals, policy: { provide: ApprovalPolicy, useClass: HsmApprovalPolicy } }),
         JournalKeysModule,
         WorkingCalendarModule.forRoot({ calendarsDir: config.calendarsDir }),
         KeysModule,
@@ -43,12 +46,20 @@ export class AppModule {
         CardsModule,
         VerificationModule.forRoot({ evidenceDir: config.evidenceDir }),
       ],
-      controllers: [HealthController, OcspController, AccessController],
+      controllers: [HealthController, OcspController, AccessController, ApprovalsController],
       providers: [
         CommandServer,
-        { provide: ApprovalDesk, useValue: desk },
+        {
+          provide: ApprovalsDoor,
+          useFactory: (approvals: Approvals) => {
+            door.open(approvals);
+            return door;
+          },
+          inject: [Approvals],
+        },
         { provide: SignedIn, useClass: NobodySignedIn },
         { provide: APP_GUARD, useClass: OperatorGuard },
+        { provide: APP_INTERCEPTOR, useClass: ActingOperatorInterceptor },
         { provide: APP_FILTER, useClass: ProblemFilter },
       ],
     };

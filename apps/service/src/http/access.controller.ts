@@ -2,8 +2,8 @@ import { Body, Controller, Get, HttpCode, Param, Post, Query, Req } from '@nestj
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { ChangeContent, Changes, type ChangeView, Departures, Leave, NewPerson, Operators, type OperatorView, type Shortage } from '#libs/access';
-import { AppError, zodReason } from '#libs/platform';
 import { admitted } from './operator-guard.js';
+import { parse } from './parsed.js';
 
 const id = z.uuid();
 const Page = z.strictObject({ after: id.optional(), limit: z.coerce.number().int().min(1).max(200).default(50) });
@@ -103,10 +103,4 @@ export class AccessController {
 
 function by(request: FastifyRequest): string {
   return admitted(request).acting.operatorId;
-}
-
-function parse<S extends z.ZodType>(schema: S, value: unknown): z.infer<S> {
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) throw new AppError('REQUEST_INVALID', { reason: zodReason(parsed.error) });
-  return parsed.data;
 }

@@ -15,9 +15,14 @@ export interface Admitted {
 
 const admissions = new WeakMap<object, Admitted>();
 
+/** Undefined on a request that no guard admitted. */
+export function admissionOf(request: FastifyRequest): Admitted | undefined {
+  return admissions.get(request);
+}
+
 /** Throws NOT_SIGNED_IN on a request that no guard admitted. */
 export function admitted(request: FastifyRequest): Admitted {
-  const found = admissions.get(request);
+  const found = admissionOf(request);
   if (found === undefined) throw new AppError('NOT_SIGNED_IN');
   return found;
 }

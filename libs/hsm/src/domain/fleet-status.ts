@@ -57,6 +57,8 @@ export interface FleetDevice {
 export interface FleetStatus {
   readonly devices: readonly FleetDevice[];
   readonly groups: readonly { readonly group: DeviceGroup; readonly up: number; readonly of: number }[];
+  /** Rules of the policy that somebody has stopped. */
+  readonly stopped: readonly string[];
   /** Answers that a device gave online in the known-answer interval before it was quarantined: to be looked at again. */
   readonly doubtful: readonly { readonly device: string; readonly recipe: string; readonly at: string; readonly keyIds: readonly string[] }[];
 }

@@ -15,6 +15,7 @@ import type { FingerprintRecord } from './fingerprint-record.js';
 import type { Gate } from './gate.js';
 import { allFailed, type Failure, isBusy, nobodyAnswers, offers, refusesRequest } from './group-errors.js';
 import type { KnownAnswerWatch } from './known-answer-watch.js';
+import type { PolicyFolder } from './policy-folder.js';
 import { Transfers } from './transfers.js';
 import { UnprovenAnswers } from './unproven-answers.js';
 
@@ -43,6 +44,7 @@ interface Answered {
 export interface FleetParts {
   readonly agents: ReadonlyMap<string, DeviceAgent>;
   readonly gate: Gate;
+  readonly policies: PolicyFolder;
   readonly watch: () => KnownAnswerWatch;
   readonly records: DeviceRecords;
   readonly fingerprints: FingerprintRecord;
@@ -71,6 +73,10 @@ export class Fleet {
     if (recipe === 'fleet') return this.status();
     if (recipe === 'pinQuestions') return [...this.parts.agents.values()].flatMap((agent) => agent.pinQuestion ?? []);
     if (recipe === 'pinAnswer') return this.#answerPin(parsed.data as RecipeRequest<'pinAnswer'>);
+    if (recipe === 'policyChain') return this.parts.policies.chain();
+    if (recipe === 'addPolicy') return this.parts.policies.add((parsed.data as RecipeRequest<'addPolicy'>).signed, this.parts.now());
+    if (recipe === 'stop') return this.parts.gate.stop((parsed.data as RecipeRequest<'stop'>).rule);
+    if (recipe === 'start') return this.parts.gate.start({ client, recipe, request: parsed.data, authorisation: asked.authorisation, devices: [], holders: [] });
     if (recipe === 'deviceNote') return this.#note(parsed.data as RecipeRequest<'deviceNote'>);
     const work = this.#read(client, asked, parsed.data, classes);
     const named = this.#named(recipe, device, parsed.data);
@@ -106,7 +112,7 @@ export class Fleet {
       };
     });
     const groups = DEVICE_GROUPS.map((group) => ({ group, up: this.#group(group).filter((agent) => agent.serves).length, of: this.#group(group).length }));
-    return { devices, groups, doubtful: this.#unproven.doubtful };
+    return { devices, groups, stopped: this.parts.gate.stopped(), doubtful: this.#unproven.doubtful };
   }
 
   /** A device gave right known answers: what it answered before they were asked is good. */

@@ -39,7 +39,7 @@ export async function runSupervisor(config: HsmConfig, agentEntry: URL): Promise
   const records = new DeviceRecords(config.stateDir, now);
   const agents = new Map<string, DeviceAgent>();
   let watch: KnownAnswerWatch | undefined = undefined;
-  const fleet = new Fleet({ agents, gate, records, fingerprints, now, watch: () => watch as KnownAnswerWatch });
+  const fleet = new Fleet({ agents, gate, policies, records, fingerprints, now, watch: () => watch as KnownAnswerWatch });
 
   const options: AgentOptions = {
     mode: config.mode,
