@@ -3,11 +3,14 @@ import { SYMMETRIC_ALGORITHMS } from '../domain/algorithms.js';
 import { Capabilities } from '../domain/capabilities.js';
 import { numberOf, SYMMETRIC_NAMES } from '../domain/mechanisms.js';
 import { PIN_REFUSALS } from '../domain/pkcs11-errors.js';
+import type { IdentityProof } from '../domain/token-identity.js';
 import type { VendorProfile } from '../domain/vendor-profile.js';
 import type { TokenDescription, TokenPlace } from '../ipc.js';
 import type { Executor } from './executor.js';
+import { loadPinned, ModuleChanged } from './module-digest.js';
 import { native } from './native.js';
 import { ckrOf, handleNumber, Token } from './token.js';
+import { proveIdentity } from './token-identity.js';
 
 const CKF_USER_PIN_INITIALIZED = 0x8;
 /** CK_UNAVAILABLE_INFORMATION as pkcs11js shows it, and CK_EFFECTIVELY_INFINITE: the token says no number. */
@@ -19,15 +22,22 @@ export class TokenMissing extends Error {}
 /** The token refused the PIN. Nobody tries it again until an operator has looked. */
 export class PinRefused extends Error {}
 
-/** Loads and initialises. Throws TokenMissing when that fails: without the module there is no token. */
-export function openModule(place: TokenPlace): pkcs11js.PKCS11 {
+export interface OpenedModule {
+  readonly lib: pkcs11js.PKCS11;
+  /** SHA-256 of its file, hex. */
+  readonly digest: string;
+}
+
+/** Loads and initialises. Throws ModuleChanged, and TokenMissing when that fails: without the module there is no token. */
+export function openModule(place: TokenPlace): OpenedModule {
   try {
     const lib = new pkcs11js.PKCS11();
-    lib.load(place.module);
+    const digest = loadPinned(place.module, place.moduleSha256, () => lib.load(place.module));
     const locking = { flags: pkcs11js.CKF_OS_LOCKING_OK };
     lib.C_Initialize(place.libraryParameters === '' ? locking : { ...locking, libraryParameters: place.libraryParameters });
-    return lib;
+    return { lib, digest };
   } catch (error) {
+    if (error instanceof ModuleChanged) throw new ModuleChanged(`${place.module}: ${error.message}`);
     throw new TokenMissing(`${place.module}: ${(error as Error).message}`);
   }
 }
@@ -36,25 +46,27 @@ export interface OpenedToken {
   readonly token: Token;
   readonly executor: Executor;
   readonly description: TokenDescription;
+  readonly identity: IdentityProof | undefined;
 }
 
 export interface FoundToken {
   readonly place: TokenPlace;
   readonly lib: pkcs11js.PKCS11;
+  readonly moduleDigest: string;
   readonly slot: Handle;
   readonly info: pkcs11js.TokenInfo;
 }
 
-/** Throws TokenMissing. */
+/** Throws TokenMissing, ModuleChanged. */
 export function findToken(place: TokenPlace): FoundToken {
-  const lib = openModule(place);
+  const { lib, digest: moduleDigest } = openModule(place);
   const { slot, info } = findSlot(lib, place);
   if ((info.flags & CKF_USER_PIN_INITIALIZED) === 0) throw new TokenMissing('the token has no user PIN');
-  return { place, lib, slot, info };
+  return { place, lib, moduleDigest, slot, info };
 }
 
-/** Logs in once, opens the executor's sessions. Throws PinRefused, ExecutorError. */
-export function openToken({ place, lib, slot, info }: FoundToken, profile: VendorProfile, pin: Uint8Array): OpenedToken {
+/** Logs in once, opens the executor's sessions, lets the token answer the challenge. Throws PinRefused, ExecutorError. */
+export function openToken({ place, lib, moduleDigest, slot, info }: FoundToken, profile: VendorProfile, pin: Uint8Array, identityNonce: Uint8Array): OpenedToken {
   const session = lib.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION);
   login(lib, session, pin);
   const mechanisms = lib.C_GetMechanismList(slot).map((number) => number >>> 0).sort((a, b) => a - b);
@@ -73,7 +85,9 @@ export function openToken({ place, lib, slot, info }: FoundToken, profile: Vendo
       flags: info.flags,
       mechanisms,
       missing: capabilities.missing,
+      moduleSha256: moduleDigest,
     },
+    identity: profile.identity === undefined ? undefined : proveIdentity(token, profile.identity, identityNonce),
   };
 }
 

@@ -27,6 +27,11 @@ function rsa(token: Token, handle: Handle): Uint8Array {
   return derSequence(derSequence(derOid('1.2.840.113549.1.1.1'), derNull()), derBitString(key));
 }
 
+/** SubjectPublicKeyInfo of a public object that is known to lie on P-256. */
+export function p256Spki(token: Token, handle: Handle): Uint8Array {
+  return elliptic(token, handle, CURVES.p256);
+}
+
 /** CKA_EC_POINT is an OCTET STRING around the point by the standard, and the bare point in some modules; the length tells. */
 function elliptic(token: Token, handle: Handle, curve: string): Uint8Array {
   const value = token.bytes(handle, 'CKA_EC_POINT');
