@@ -22,7 +22,7 @@ export interface AskOptions {
  * likes. What was typed before a question was there does not answer it.
  */
 export class TerminalInput {
-  constructor(private readonly out: (text: string) => void = (text) => void process.stdout.write(text)) {}
+  constructor(private readonly out: (text: string | Uint8Array) => void = (text) => void process.stdout.write(text)) {}
 
   /** Throws TERMINAL_NEEDED. */
   static open(what: { readonly zh: string; readonly en: string }): TerminalInput {
@@ -32,7 +32,7 @@ export class TerminalInput {
 
   /** One line, shown as it is typed. Throws TERMINAL_UNANSWERED; rejects with the signal's reason. */
   async line(prompt: string, options: AskOptions): Promise<string> {
-    const typed = await this.typed(prompt, LINE_BYTES_MOST, (bytes) => this.out(bytes === undefined ? '\b \b' : Buffer.from(bytes).toString('latin1').replace(/[^\x20-\x7e]/g, '·')), options);
+    const typed = await this.typed(prompt, LINE_BYTES_MOST, this.out, options);
     return new TextDecoder().decode(typed).trim();
   }
 
@@ -41,7 +41,7 @@ export class TerminalInput {
     return new SecretBytes(await this.typed(prompt, SECRET_BYTES_MOST, () => undefined, options));
   }
 
-  private async typed(prompt: string, most: number, echo: (bytes: Uint8Array | undefined) => void, { seconds, signal }: AskOptions): Promise<Uint8Array> {
+  private async typed(prompt: string, most: number, echo: (text: string | Uint8Array) => void, { seconds, signal }: AskOptions): Promise<Uint8Array> {
     const mode = stty('-g').trim();
     const restore = (): void => void stty(mode);
     process.once('exit', restore);
@@ -61,7 +61,7 @@ export class TerminalInput {
 }
 
 /** Undefined at the deadline. */
-async function readLine(most: number, echo: (bytes: Uint8Array | undefined) => void, until: number, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
+async function readLine(most: number, echo: (text: string | Uint8Array) => void, until: number, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
   // Larger than what the runtime keeps inside its own heap and moves about, leaving copies.
   const line = Buffer.alloc(Math.max(most, 128));
   const one = Buffer.alloc(128);
@@ -73,12 +73,11 @@ async function readLine(most: number, echo: (bytes: Uint8Array | undefined) => v
       const byte = one[0] as number;
       if (byte === KEY.enter || byte === KEY.return) return line.subarray(0, length);
       if (byte === KEY.endOfText) break;
-      if (byte === KEY.killLine) for (; length > 0; line[length] = 0) (length--, echo(undefined));
-      else if (byte === KEY.backspace || byte === KEY.delete) {
-        if (length > 0) (line[--length] = 0), echo(undefined);
-      } else if (length < most) {
+      if (byte === KEY.backspace || byte === KEY.delete) length = rubOut(line, length, echo);
+      else if (byte === KEY.killLine) while (length > 0) length = rubOut(line, length, echo);
+      else if (byte >= 0x20 && length < most) {
         line[length++] = byte;
-        echo(one.subarray(0, 1));
+        echo(line.subarray(length - 1, length));
       }
     }
     line.fill(0);
@@ -89,6 +88,19 @@ async function readLine(most: number, echo: (bytes: Uint8Array | undefined) => v
   } finally {
     one.fill(0);
   }
+}
+
+/** The last character, of one byte or several (UTF-8), and its one or two cells. Returns the new length. */
+function rubOut(line: Uint8Array, length: number, echo: (text: string) => void): number {
+  let left = length;
+  let first = 0;
+  while (left > 0) {
+    first = line[--left] as number;
+    line[left] = 0;
+    if ((first & 0xc0) !== 0x80) break;
+  }
+  if (left < length) echo(first >= 0xe0 ? '\b\b  \b\b' : '\b \b');
+  return left;
 }
 
 /** What was typed ahead. */

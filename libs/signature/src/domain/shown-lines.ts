@@ -19,21 +19,21 @@ export function termsLines({ approver, method, policyVersion, notAfter, ownerDoc
 }
 
 /**
- * The lines for a terminal: name │ value, a long value on further lines that begin with │. Nothing in a value can begin a line, move the
- * cursor, turn the direction of the text or hide.
+ * The lines for a terminal: name │ value, what is long on further lines that begin with ↳. Nothing in a name or value can begin a line,
+ * move the cursor, turn the direction of the text or hide.
  */
 export function terminalLines(lines: readonly SubjectLine[]): string[] {
   return lines.flatMap(({ name, value }) => {
-    const shownName = visibleText(`${name.zh} ${name.en}`);
-    return pieces(visibleText(value)).map((piece, n) => `  ${n === 0 ? padded(shownName) : padded('')} │ ${piece}`);
+    const [names, values] = [pieces(visibleText(`${name.zh} ${name.en}`), NAME_CELLS), pieces(visibleText(value), VALUE_CELLS)];
+    return Array.from({ length: Math.max(names.length, values.length) }, (_, n) => `${n === 0 ? ' ' : '↳'} ${padded(names[n] ?? '')} │ ${values[n] ?? ''}`);
   });
 }
 
-function pieces(text: string): string[] {
+function pieces(text: string, most: number): string[] {
   const all: string[] = [];
   let [piece, cells] = ['', 0];
   for (const character of text) {
-    if (cells + cellsOf(character) > VALUE_CELLS) {
+    if (cells + cellsOf(character) > most) {
       all.push(piece);
       [piece, cells] = ['', 0];
     }
@@ -45,7 +45,7 @@ function pieces(text: string): string[] {
 
 function padded(name: string): string {
   const cells = [...name].reduce((sum, character) => sum + cellsOf(character), 0);
-  return name + ' '.repeat(Math.max(0, NAME_CELLS - cells));
+  return name + ' '.repeat(NAME_CELLS - cells);
 }
 
 /** Two for what East Asian terminals show wide (UAX 11); counting one too many only breaks a line earlier. */
