@@ -13,6 +13,15 @@ const SO_PIN = '135791-test-so';
 
 type Report<K extends AgentReport['kind']> = Extract<AgentReport, { kind: K }>;
 
+export interface ReleasedToken {
+  readonly dir: string;
+  readonly module: string;
+  readonly serial: string;
+  /** What the module reads. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly pin: string;
+}
+
 /** One agent of dist/ without a supervisor, on an embedded token in a folder of its own. */
 export class TestAgent {
   #next = 1;
@@ -89,6 +98,12 @@ export class TestAgent {
   async stop(): Promise<void> {
     await this.#end();
     rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** Ends the agent and leaves its token to another program: a person's UKey is made this way. */
+  async release(): Promise<ReleasedToken> {
+    await this.#end();
+    return { dir: this.dir, module: this.setting.place.module, serial: this.token.serial, environment: this.setting.environment, pin: PIN };
   }
 
   async #end(): Promise<void> {

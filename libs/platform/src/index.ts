@@ -8,6 +8,7 @@ export * from './database/prepared.js';
 export * from './logger.js';
 export * from './platform.module.js';
 export * from './stop-signal.js';
+export * from './terminal-input.js';
 export * from './local-socket.js';
 export * from './files.js';
 export * from './zod-reason.js';

@@ -82,6 +82,22 @@ export const ERROR_TEXTS = {
   FACTOR_RESERVED: define(422, 'never', '分散因子为保留值', 'The diversification factor is reserved', '全 0 与全 F 因子不可用于卡片密钥', 'All-zero and all-one factors are never used for card keys'),
   SIGN_TYPE_MISMATCH: define(422, 'never', '待签数据不是 {purpose}', 'The bytes to sign are not a {purpose}', '检查调用方', 'Check the caller'),
   WIRE_MALFORMED: define(400, 'never', '密码机通信帧错误：{reason}', 'Malformed frame on the HSM socket: {reason}', '检查两端版本是否一致', 'Check that both ends are of one version'),
+  // ukey
+  UKEY_MISSING: define(503, 'later', '找不到 UKey：{reason}', 'No UKey: {reason}', '插入 UKey，检查驱动模块路径与序列号', 'Plug the UKey in; check the module path and the serial number'),
+  UKEY_KEY_UNKNOWN: define(404, 'never', 'UKey 中没有摘要为 {keyDigest} 的签名密钥', 'The UKey holds no signing key with digest {keyDigest}', '确认插入的是本人登记的 UKey', 'Check that this is the UKey that you enrolled'),
+  UKEY_PIN_REFUSED: define(403, 'never', 'UKey {token} 拒绝 PIN（{ckr}）：{triesZh}', 'UKey {token} refused the PIN ({ckr}): {triesEn}', '核对 PIN 后重试；多次错误会锁定 UKey', 'Check the PIN before another try: too many lock the UKey'),
+  UKEY_PIN_LOCKED: define(403, 'never', 'UKey {token} 的 PIN 已锁定', 'The PIN of UKey {token} is locked', '由发放部门用厂商工具解锁', 'Whoever issued it unlocks it with the tools of the vendor'),
+  UKEY_HOST_REFUSED: define(421, 'never', '请求的主机名 {host} 不是本机代理', 'Host {host} is not this agent', '使用 http://127.0.0.1 与代理的端口', 'Use http://127.0.0.1 and the port of the agent'),
+  UKEY_ORIGIN_REFUSED: define(403, 'never', '来源 {origin} 不在代理的允许列表中', 'Origin {origin} is not on the list of this agent', '只使用本单位的控制台；如来源正确，加入配置的 origins', 'Use the console of your own office; where the origin is right, add it to `origins`'),
+  UKEY_BUSY: define(409, 'later', '代理的终端上已有一个问题等待回答', 'A question is already waiting at the terminal of the agent', '先回答终端上的问题', 'Answer the one at the terminal first'),
+  UKEY_DECLINED: define(403, 'never', '持有人在终端上拒绝签名', 'The holder declined to sign at the terminal', '如需签名，重新发起', 'Ask again if it is to be signed'),
+  // approve
+  SUBJECT_MALFORMED: define(422, 'never', '待审批内容不是请求、票据或策略：{reason}', 'What is to be approved is no request, ticket or policy: {reason}', '不要签名；向发起人核对', 'Do not sign it; ask whoever sent it'),
+  TERMINAL_NEEDED: define(400, 'never', '{whatZh} 必须由本人在终端上输入', 'A person types {whatEn} at a terminal', '在终端中运行，不要用管道或重定向', 'Run it in a terminal, without pipe or redirection'),
+  TERMINAL_UNANSWERED: define(403, 'later', '终端上的问题在 {seconds} 秒内无人回答', 'Nobody answered at the terminal within {seconds} seconds', '回到终端前，重新发起', 'Be at the terminal and ask again'),
+  PASSPHRASE_SHORT: define(422, 'never', '口令至少 {least} 个字符', 'A passphrase has at least {least} characters', '换一个更长的口令', 'Choose a longer one'),
+  PASSPHRASE_DIFFERS: define(422, 'never', '两次输入的口令不同', 'The two passphrases differ', '重新运行', 'Run it again'),
+  KEY_FILE_UNREADABLE: define(422, 'never', '密钥文件 {file} 无法打开：{reason}', 'The key file {file} cannot be opened: {reason}', '核对文件与口令', 'Check the file and the passphrase'),
   // access
   NOT_SIGNED_IN: define(401, 'never', '未登录', 'Not signed in', '先登录', 'Sign in first'),
   ACCESS_DENIED: define(403, 'never', '无权执行 {what}：仅限 {rolesZh}', 'No right to {what}: it is for {rolesEn}', '请具备该角色的人员办理，或按变更程序申请角色', 'Ask somebody of that role, or have the role assigned by a change'),
