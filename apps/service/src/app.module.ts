@@ -7,19 +7,23 @@ import { JournalKeysModule, JournalModule } from '#libs/journal';
 import { KeysModule } from '#libs/keys';
 import { OcspModule } from '#libs/ocsp';
 import { OrganisationsModule, WorkingCalendarModule } from '#libs/organisations';
-import { PkiModule } from '#libs/pki';
+import { CertificateHistoryModule, PkiModule } from '#libs/pki';
 import { PlatformModule } from '#libs/platform';
 import { PsamModule } from '#libs/psam';
 import { VerificationModule } from '#libs/verification';
 import { ApprovalDesk } from './approvals/approval-desk.js';
+import { PkiCertificateStatus } from './certificate-status.js';
 import { CommandServer } from './commands/command-server.js';
 import type { ServiceConfig } from './config.js';
 import { AccessController } from './http/access.controller.js';
+import { ClientCertificate, ConnectionCertificate } from './http/client-certificate.js';
+import { EnrolmentsController } from './http/enrolments.controller.js';
 import { HealthController } from './http/health.controller.js';
 import { OcspController } from './http/ocsp.controller.js';
 import { OperatorGuard } from './http/operator-guard.js';
 import { ProblemFilter } from './http/problem-filter.js';
-import { NobodySignedIn, SignedIn } from './http/signed-in.js';
+import { SessionSignedIn, SignedIn } from './http/signed-in.js';
+import { SignInController } from './http/sign-in.controller.js';
 
 @Module({})
 export class AppModule {
@@ -33,7 +37,7 @@ export class AppModule {
         HsmModule.forRoot({ socket: config.hsmSocket, authoriser }),
         JournalModule,
         OrganisationsModule,
-        AccessModule.forRoot(config.access),
+        AccessModule.forRoot(config.access, { useClass: PkiCertificateStatus, imports: [CertificateHistoryModule] }),
         JournalKeysModule,
         WorkingCalendarModule.forRoot({ calendarsDir: config.calendarsDir }),
         KeysModule,
@@ -43,11 +47,12 @@ export class AppModule {
         CardsModule,
         VerificationModule.forRoot({ evidenceDir: config.evidenceDir }),
       ],
-      controllers: [HealthController, OcspController, AccessController],
+      controllers: [HealthController, OcspController, EnrolmentsController, SignInController, AccessController],
       providers: [
         CommandServer,
         { provide: ApprovalDesk, useValue: desk },
-        { provide: SignedIn, useClass: NobodySignedIn },
+        { provide: ClientCertificate, useClass: ConnectionCertificate },
+        { provide: SignedIn, useClass: SessionSignedIn },
         { provide: APP_GUARD, useClass: OperatorGuard },
         { provide: APP_FILTER, useClass: ProblemFilter },
       ],
