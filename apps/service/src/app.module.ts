@@ -7,22 +7,26 @@ import { JournalKeysModule, JournalModule } from '#libs/journal';
 import { KeysModule } from '#libs/keys';
 import { OcspModule } from '#libs/ocsp';
 import { OrganisationsModule, WorkingCalendarModule } from '#libs/organisations';
-import { PkiModule } from '#libs/pki';
+import { CertificateHistoryModule, PkiModule } from '#libs/pki';
 import { PlatformModule } from '#libs/platform';
 import { PsamModule } from '#libs/psam';
 import { VerificationModule } from '#libs/verification';
 import { ApprovalsDoor } from './approvals/approvals-door.js';
 import { HsmApprovalPolicy } from './approvals/hsm-approval-policy.js';
+import { PkiCertificateStatus } from './certificate-status.js';
 import { CommandServer } from './commands/command-server.js';
 import type { ServiceConfig } from './config.js';
 import { ActingOperatorInterceptor, actingOperator } from './http/acting-operator.js';
 import { AccessController } from './http/access.controller.js';
 import { ApprovalsController } from './http/approvals.controller.js';
+import { ClientCertificate, ConnectionCertificate } from './http/client-certificate.js';
+import { EnrolmentsController } from './http/enrolments.controller.js';
 import { HealthController } from './http/health.controller.js';
 import { OcspController } from './http/ocsp.controller.js';
 import { OperatorGuard } from './http/operator-guard.js';
 import { ProblemFilter } from './http/problem-filter.js';
-import { NobodySignedIn, SignedIn } from './http/signed-in.js';
+import { SessionSignedIn, SignedIn } from './http/signed-in.js';
+import { SignInController } from './http/sign-in.controller.js';
 
 @Module({})
 export class AppModule {
@@ -36,7 +40,10 @@ export class AppModule {
         HsmModule.forRoot({ socket: config.hsmSocket, authoriser }),
         JournalModule,
         OrganisationsModule,
-        AccessModule.forRoot(config.access, { terms: config.approvals, policy: { provide: ApprovalPolicy, useClass: HsmApprovalPolicy } }),
+        AccessModule.forRoot(config.access, {
+          certificateStatus: { useClass: PkiCertificateStatus, imports: [CertificateHistoryModule] },
+          approvals: { terms: config.approvals, policy: { provide: ApprovalPolicy, useClass: HsmApprovalPolicy } },
+        }),
         JournalKeysModule,
         WorkingCalendarModule.forRoot({ calendarsDir: config.calendarsDir }),
         KeysModule,
@@ -46,7 +53,7 @@ export class AppModule {
         CardsModule,
         VerificationModule.forRoot({ evidenceDir: config.evidenceDir }),
       ],
-      controllers: [HealthController, OcspController, AccessController, ApprovalsController],
+      controllers: [HealthController, OcspController, EnrolmentsController, SignInController, AccessController, ApprovalsController],
       providers: [
         CommandServer,
         {
@@ -57,7 +64,8 @@ export class AppModule {
           },
           inject: [Approvals],
         },
-        { provide: SignedIn, useClass: NobodySignedIn },
+        { provide: ClientCertificate, useClass: ConnectionCertificate },
+        { provide: SignedIn, useClass: SessionSignedIn },
         { provide: APP_GUARD, useClass: OperatorGuard },
         { provide: APP_INTERCEPTOR, useClass: ActingOperatorInterceptor },
         { provide: APP_FILTER, useClass: ProblemFilter },

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { DataSource } from 'typeorm';
-import { Approvals } from '#libs/access';
+import { Approvals, Origins } from '#libs/access';
 import { AppError, databaseError, environment, isAppError, loadConfig, Logger, onStop, requireMigrated } from '#libs/platform';
 import { AppModule } from './app.module.js';
 import { CommandServer } from './commands/command-server.js';
@@ -45,6 +45,7 @@ async function main(): Promise<void> {
 async function listen(app: HttpApp, config: ServiceConfig): Promise<void> {
   try {
     await app.listen(config.http.port, config.http.host);
+    app.get(Origins).listeningOn(Number(new URL(await app.getUrl()).port));
   } catch (error) {
     if ((error as { code?: string }).code !== 'EADDRINUSE') throw error;
     throw new AppError('PORT_IN_USE', { port: config.http.port }, { cause: error });
