@@ -18,6 +18,10 @@ import { AccessController } from './http/access.controller.js';
 import { HealthController } from './http/health.controller.js';
 import { OcspController } from './http/ocsp.controller.js';
 import { OperatorGuard } from './http/operator-guard.js';
+import { OriginGuard } from './http/origin-guard.js';
+import { Origins } from './http/origins.js';
+import { PageFiles } from './http/page-files.js';
+import { PagesController } from './http/pages.controller.js';
 import { ProblemFilter } from './http/problem-filter.js';
 import { NobodySignedIn, SignedIn } from './http/signed-in.js';
 
@@ -43,11 +47,14 @@ export class AppModule {
         CardsModule,
         VerificationModule.forRoot({ evidenceDir: config.evidenceDir }),
       ],
-      controllers: [HealthController, OcspController, AccessController],
+      controllers: [HealthController, OcspController, AccessController, PagesController],
       providers: [
         CommandServer,
         { provide: ApprovalDesk, useValue: desk },
+        { provide: Origins, useValue: new Origins(config.http) },
+        { provide: PageFiles, useFactory: () => PageFiles.load(config.pagesDir) },
         { provide: SignedIn, useClass: NobodySignedIn },
+        { provide: APP_GUARD, useClass: OriginGuard },
         { provide: APP_GUARD, useClass: OperatorGuard },
         { provide: APP_FILTER, useClass: ProblemFilter },
       ],
