@@ -19,7 +19,7 @@ import { HealthController } from './http/health.controller.js';
 import { OcspController } from './http/ocsp.controller.js';
 import { OperatorGuard } from './http/operator-guard.js';
 import { OriginGuard } from './http/origin-guard.js';
-import { Origins } from './http/origins.js';
+import { Sites } from './http/sites.js';
 import { PageFiles } from './http/page-files.js';
 import { PagesController } from './http/pages.controller.js';
 import { ProblemFilter } from './http/problem-filter.js';
@@ -51,7 +51,7 @@ export class AppModule {
       providers: [
         CommandServer,
         { provide: ApprovalDesk, useValue: desk },
-        { provide: Origins, useValue: new Origins(config.http) },
+        { provide: Sites, useValue: new Sites(config.http) },
         { provide: PageFiles, useFactory: () => PageFiles.load(config.pagesDir) },
         { provide: SignedIn, useClass: NobodySignedIn },
         { provide: APP_GUARD, useClass: OriginGuard },

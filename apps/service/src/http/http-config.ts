@@ -5,7 +5,7 @@ const port = z.int().min(0).max(65_535);
 const origin = z
   .string()
   .max(300)
-  .refine((text) => URL.canParse(text) && new URL(text).origin === text, 'an origin: scheme, host and port, nothing behind');
+  .refine((text) => URL.canParse(text) && new URL(text).origin === text, { error: 'an origin: scheme, host and port, nothing behind', abort: true });
 const serverKey = { certificateFile: z.string().min(1), keyFile: z.string().min(1) };
 
 /** Where operators reach the service. */

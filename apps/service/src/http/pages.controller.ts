@@ -2,7 +2,7 @@ import { Controller, Get, Param, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ROLES } from '#libs/access';
 import { AppError, type Bilingual } from '#libs/platform';
-import { Origins } from './origins.js';
+import { Sites } from './sites.js';
 import { type PageFile, PageFiles } from './page-files.js';
 
 /** Where the agent of a UKey listens on the operator's own machine. */
@@ -22,33 +22,33 @@ const PAGE_HEADERS = {
 export class PagesController {
   constructor(
     private readonly files: PageFiles,
-    private readonly origins: Origins,
+    private readonly sites: Sites,
   ) {}
 
   @Get('sign-in')
   signIn(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    this.requireHost(request, this.origins.all);
+    this.requireHost(request, this.sites.all);
     give(request, reply, this.files.page('sign-in.html'));
   }
 
   @Get('enrol')
   enrol(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    this.requireHost(request, [this.origins.console, this.origins.approve]);
+    this.requireHost(request, [this.sites.console, this.sites.approve]);
     give(request, reply, this.files.page('enrol.html'));
   }
 
   @Get('approve')
   approve(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    this.requireHost(request, [this.origins.approve]);
+    this.requireHost(request, [this.sites.approve]);
     give(request, reply, this.files.page('approve.html'));
   }
 
   /** The parts of the pages; `site.json` says where the sites and the UKey agent are, and what roles are called. */
   @Get('pages/:file')
   part(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('file') file: string): void {
-    this.requireHost(request, this.origins.all);
+    this.requireHost(request, this.sites.all);
     if (file !== 'site.json') return give(request, reply, this.files.part(file));
-    const { console, approve, clientCertificates = null } = this.origins;
+    const { console, approve, clientCertificates = null } = this.sites;
     void reply.type('application/json').send(JSON.stringify({ console, approve, clientCertificates, ukeyAgent: UKEY_AGENT, roles: ROLE_TEXTS }));
   }
 

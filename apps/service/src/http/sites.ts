@@ -9,7 +9,7 @@ export type Site = keyof typeof NAMES;
  * The origins that pages are served at: scheme, host and port. Without a configured name the port is known only once it is listened
  * on; until then nothing is at home anywhere.
  */
-export class Origins {
+export class Sites {
   #ports: { main?: number; clientCertificates?: number };
 
   constructor(private readonly config: HttpConfig) {
