@@ -27,6 +27,9 @@ const UNKNOWN = [
   { zh: '刷新页面后重试；仍不行时报告系统管理员', en: 'Load the page again; if that does not help, tell a system administrator' },
 ];
 
+/** After these there is no session any more. */
+const OVER = ['NOT_SIGNED_IN', 'SESSION_ENDED', 'CREDENTIAL_NOT_IN_FORCE', 'OPERATOR_INACTIVE'];
+
 /** The service's clock minus this machine's, in milliseconds: proofs carry the time, and operators' machines are often off. */
 let clockOffset = 0;
 
@@ -55,7 +58,7 @@ export async function call(method, path, body, newKey) {
   const text = await response.text();
   const content = parsed(text);
   if (response.ok) return content;
-  if (response.status === 401 && content?.code === 'NOT_SIGNED_IN') await forget();
+  if (OVER.includes(content?.code)) await forget();
   if (typeof content?.text?.zh !== 'string' || typeof content?.next?.zh !== 'string') throw new Problem(String(content?.code ?? response.status), ...pair(UNKNOWN));
   throw new Problem(content.code, content.text, content.next);
 }

@@ -9,13 +9,15 @@ import { ukeyKeys, ukeySignature } from './ukey.js';
 import { assertion } from './webauthn.js';
 
 /** @typedef {{ count: number, roles: Record<string, number>, ownerDocument?: true }} Need */
-/** @typedef {{ id: string, method?: 'plain' | 'ukey' | 'webauthn', webauthn?: { rpId: string, credentialId: string }, publicKey?: string }} Approver */
-/** @typedef {{ id: string, subject: any, rule?: string, need: Need, missing?: Need, approvedBy: string[], deadline: string, policyVersion: number, mayApprove: boolean, approver?: Approver }} View */
+/** @typedef {{ method: 'plain' | 'ukey' | 'webauthn', publicKey: string, webauthn: { rpId: string, credentialId: string } | null }} Approver the operator's own entry in the policy */
+/** @typedef {{ id: string, subject: any, rule: string, need: Need, missing: Need, approvedBy: string[], notAfter: string, policyVersion: number, mayApprove: boolean, approver: Approver | null }} View */
 
 const PARTS = ['nobody', 'waiting', 'opened'];
 const ROWS = 12;
 
 let operator = '';
+/** @type {Record<string, import('./api.js').Bilingual>} */
+let roleTexts = {};
 /** @type {View[]} */
 let views = [];
 let from = 0;
@@ -52,7 +54,7 @@ function row(view) {
     element('td', { class: 'exact' }, act(view.subject)),
     element('td', {}, visible(view.subject.requestedBy ?? view.subject.requester ?? view.subject.line ?? '—')),
     element('td', {}, `${view.approvedBy.length} / ${view.need.count}`),
-    element('td', { 'data-deadline': view.deadline }),
+    element('td', { 'data-deadline': view.notAfter }),
     element('td', {}, both(state)),
     element('td', {}, open),
   );
@@ -63,7 +65,9 @@ const act = (subject) => visible(subject.format === 'hufu/hsm-policy/1' ? `polic
 
 /** @param {string} id */
 async function openView(id) {
-  const view = /** @type {View} */ (await call('GET', `/approvals/${encodeURIComponent(id)}`));
+  await look();
+  const view = views.find((each) => each.id === id);
+  if (view === undefined) throw new Problem('NOT_WAITING', { zh: '此项已不在等待：已批准、被拒绝或已过期', en: 'It no longer waits: approved, rejected or over' }, { zh: '在列表中选择其他事项', en: 'Choose another one of the list' });
   // What stands on the screen is what is signed, so the name by which it was asked for must be its own.
   if ((await subjectDigest(view.subject)) !== view.id) throw new Problem('SUBJECT_DIFFERS', { zh: '内容与编号不符', en: 'The content is not what its number says' }, { zh: '不要审批，报告安全管理员', en: 'Do not approve; tell a security administrator' });
   const lines = await subjectLines(view.subject).catch((error) => {
@@ -71,10 +75,10 @@ async function openView(id) {
   });
   opened = view;
   list('lines', lines.map(({ name, value }) => [{ zh: visible(name.zh), en: visible(name.en) }, element('span', { class: 'exact' }, visible(value))]));
-  await showProgress(view);
+  showProgress(view);
   for (const id of ['document-number', 'document-scan', 'reason']) field(id).value = '';
   at('document-digest').textContent = '';
-  const method = view.approver?.method ?? 'plain';
+  const method = view.approver?.method;
   at('document').hidden = view.need.ownerDocument !== true;
   at('not-yours').hidden = view.mayApprove;
   at('approving').hidden = !view.mayApprove;
@@ -86,14 +90,13 @@ async function openView(id) {
 }
 
 /** @param {View} view */
-async function showProgress(view) {
-  const { roles } = await site();
-  const needed = (/** @type {Need} */ { count, roles: each }) => [`${count}`, ...Object.entries(each).map(([role, least]) => `${least} × ${roles[role]?.zh ?? role} ${roles[role]?.en ?? ''}`)].join('；');
+function showProgress(view) {
+  const needed = (/** @type {Need} */ need) => both({ zh: lacking(need, 'zh'), en: lacking(need, 'en') });
   list('progress', [
     [{ zh: '需要', en: 'Needed' }, needed(view.need)],
     [{ zh: '已审批', en: 'Approved by' }, view.approvedBy.length === 0 ? '—' : view.approvedBy.map(visible).join('，')],
-    ...(view.missing === undefined ? [] : [/** @type {const} */ ([{ zh: '还缺', en: 'Missing' }, needed(view.missing)])]),
-    [{ zh: '截止', en: 'Deadline' }, element('span', {}, `${time(view.deadline)} · `, element('span', { 'data-deadline': view.deadline }))],
+    [{ zh: '还缺', en: 'Missing' }, needed(view.missing)],
+    [{ zh: '截止', en: 'Deadline' }, element('span', {}, `${time(view.notAfter)} · `, element('span', { 'data-deadline': view.notAfter }))],
   ]);
 }
 
@@ -122,13 +125,13 @@ const scanDigest = async (scan) => toHex(await sha256(await scan.arrayBuffer()))
  * @param {'ukey' | 'webauthn'} method
  * @returns {Promise<import('./approval.js').Terms>}
  */
-async function terms({ deadline, policyVersion }, method) {
+async function terms({ notAfter, policyVersion }, method) {
   const document = await ownerDocument();
   return {
     approver: operator,
     nonce: toHex(crypto.getRandomValues(new Uint8Array(16))),
     policyVersion,
-    notAfter: new Date(deadline).toISOString(),
+    notAfter,
     decision: 'approve',
     method,
     ...(document === undefined ? {} : { ownerDocument: document }),
@@ -153,14 +156,20 @@ const APPROVALS = {
   },
 };
 
+/**
+ * @param {Need} missing
+ * @param {'zh' | 'en'} language
+ */
+const lacking = ({ count, roles }, language) => [`${count} ${{ zh: '人', en: 'person(s)' }[language]}`, ...Object.entries(roles).map(([role, least]) => `${least} × ${roleTexts[role]?.[language] ?? role}`)].join(language === 'zh' ? '，' : ', ');
+
 /** @param {'webauthn' | 'ukey'} method */
 async function approve(method) {
   if (opened === undefined) return;
   const { id } = opened;
   const { missing } = await call('POST', `/approvals/${id}`, { approval: await APPROVALS[method](opened) });
   await back();
-  const done = missing === undefined || missing === null || (missing.count === 0 && Object.keys(missing.roles).length === 0);
-  say(done ? { zh: '已审批；人数已足，操作执行', en: 'Approved; the quorum is there and the act goes ahead' } : { zh: `已审批；还缺 ${missing.count} 人`, en: `Approved; ${missing.count} more needed` });
+  const done = missing.count === 0 && Object.keys(missing.roles).length === 0;
+  say(done ? { zh: '已审批；人数已足，操作执行', en: 'Approved; the quorum is there and the act goes ahead' } : { zh: `已审批；还缺 ${lacking(missing, 'zh')}`, en: `Approved; still missing ${lacking(missing, 'en')}` });
 }
 
 async function reject() {
@@ -191,6 +200,7 @@ async function start() {
     show('nobody', PARTS);
     return showProblem(error);
   }
+  roleTexts = (await site()).roles;
   at('as-whom').textContent = operator;
   await back();
 }
