@@ -28,7 +28,7 @@ const UNKNOWN = [
 ];
 
 /** After these there is no session any more. */
-const OVER = ['NOT_SIGNED_IN', 'SESSION_ENDED', 'CREDENTIAL_NOT_IN_FORCE', 'OPERATOR_INACTIVE'];
+const OVER = ['NOT_SIGNED_IN', 'SESSION_ENDED'];
 
 /** The service's clock minus this machine's, in milliseconds: proofs carry the time, and operators' machines are often off. */
 let clockOffset = 0;

@@ -196,7 +196,7 @@ async function start() {
   try {
     operator = (await call('GET', '/sign-in/session')).operatorId;
   } catch (error) {
-    if ((await kept()) !== undefined) throw error;
+    if (!(error instanceof Problem) || error.code === 'UNREACHABLE') throw error;
     show('nobody', PARTS);
     return showProblem(error);
   }

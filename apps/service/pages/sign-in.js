@@ -81,7 +81,7 @@ async function look() {
     show('signed-in', PARTS);
     await lookAtNotices();
   } catch (error) {
-    if (!(error instanceof Problem) || (await kept()) !== undefined) throw error;
+    if (!(error instanceof Problem) || error.code === 'UNREACHABLE') throw error;
     show('signed-out', PARTS);
     showProblem(error);
   }
