@@ -1,16 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { generateKeyPairSync, hash } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, hash } from 'node:crypto';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { childEnvironment, fromHex, isAppError, toHex } from '#libs/platform/host';
-import { Approval, type HsmRequest, requireQuorum, subjectDigest, type Ticket } from '#libs/signature';
-import { ApprovalDesk } from '../../apps/service/src/approvals/approval-desk.js';
-import { hsmRequest, hsmTicket } from '../builders/authorisations.js';
+import { childEnvironment, fromHex, toHex } from '#libs/platform/host';
+import { Approval, requireQuorum, subjectDigest } from '#libs/signature';
+import { hsmRequest, hsmTicket, signedApproval } from '../builders/authorisations.js';
 import { FAR, testApprover, testPolicy } from '../builders/quorum.js';
+import { ApprovalDesk } from '../env/approval-desk.js';
 import { SecretSearch } from '../env/secret-search.js';
 import { TerminalProcess } from '../env/terminal-process.js';
 
@@ -22,7 +20,13 @@ let folder: string;
 let publicKey: string;
 const at = (name: string): string => join(folder, name);
 const approve = (...args: string[]): TerminalProcess => TerminalProcess.start([process.execPath, '--disable-sigusr1', CLI, 'approve', ...args], childEnvironment({ HUFU_HOME: folder }));
-const policyOf = () => testPolicy([{ ...testApprover('wang'), entry: { id: 'wang', person: 'wang-person', roles: [], algorithm: 'p256Sha256', publicKey, notAfter: FAR, method: 'plain' } }], {});
+const RULES = { generateKey: { count: 1, roles: {} }, purchaseMacs: { count: 1, roles: {} } };
+const policyOf = () => testPolicy([{ ...testApprover('wang'), entry: { id: 'wang', person: 'wang-person', roles: [], algorithm: 'p256Sha256', publicKey, notAfter: FAR, method: 'plain' } }], RULES);
+const openDesk = (name: string): Promise<ApprovalDesk> => {
+  const key = createPrivateKey({ key: readFileSync(at('wang.pem')), passphrase: PASSPHRASE });
+  const policy = policyOf();
+  return ApprovalDesk.open(at(name), { policy, approvals: [signedApproval(key, policy, { approver: 'wang' })] });
+};
 const counts = (subject: object, approval: Approval): void => requireQuorum(subject, [approval], { policy: policyOf(), need: { count: 1, roles: {} }, requester: 'service', now: new Date() });
 const requestOf = (subject: object): string => {
   const path = at(`request-${subjectDigest(subject).slice(0, 8)}.json`);
@@ -182,8 +186,8 @@ describe('hufu approve without a service', () => {
   });
 
   it('keeps the passphrase out of environment, arguments and memory while it waits for the decision of the next', async () => {
-    const desk = await DeskSocket.open(at('memory.sock'));
-    const asked = [hsmRequest({}), hsmRequest({})].map((subject) => desk.ask(subject));
+    const desk = await openDesk('memory.sock');
+    const waits = [await desk.put(hsmRequest({})), await desk.put(hsmRequest({}))];
     const terminal = approve('--as', 'wang', '--key', at('wang.pem'), '--submit-to', at('memory.sock'));
     await terminal.until(PROMPT.decision);
     terminal.type('approve\n');
@@ -195,64 +199,17 @@ describe('hufu approve without a service', () => {
     for (const file of ['environ', 'cmdline']) expect(search.inFile(`/proc/${terminal.pid}/${file}`)).toEqual([]);
     terminal.type('skip\n');
     await terminal.ended;
-    await asked[0];
-    await desk.close(asked);
+    expect(await waits[0]?.approved).toHaveLength(1);
+    await desk.close();
   });
 });
 
-/** The desk of the service behind its wire form; it lets go when one approval counts. */
-class DeskSocket {
-  private readonly desk = new ApprovalDesk(5);
-  private readonly asked = new Map<string, object>();
-
-  private constructor(private readonly server: Server) {}
-
-  static async open(path: string): Promise<DeskSocket> {
-    const server = createServer();
-    const desk = new DeskSocket(server);
-    server.on('connection', (socket) => {
-      createInterface({ input: socket }).on('line', (line) => {
-        const { id, command, arguments: args } = JSON.parse(line) as { id: number; command: string; arguments: Record<string, unknown> };
-        try {
-          socket.write(`${JSON.stringify({ id, result: desk.run(command, args) })}\n`);
-        } catch (error) {
-          socket.write(`${JSON.stringify({ id, error: isAppError(error) ? { code: error.code, details: error.details } : { code: 'INTERNAL', details: { requestId: String(error) } } })}\n`);
-        }
-      });
-    });
-    await new Promise<void>((settle) => server.listen(path, settle));
-    return desk;
-  }
-
-  ask(subject: HsmRequest | Ticket): Promise<Approval[]> {
-    this.asked.set(subjectDigest(subject), subject);
-    return this.desk.ask(subject);
-  }
-
-  async close(open: readonly Promise<unknown>[]): Promise<void> {
-    const settled = Promise.allSettled(open);
-    this.desk.onModuleDestroy();
-    await settled;
-    await new Promise((settle) => this.server.close(settle));
-  }
-
-  private run(command: string, args: Record<string, unknown>): unknown {
-    if (command === 'approvals.pending') return this.desk.pending();
-    const id = String(args['id']);
-    if (command === 'approvals.refuse') return this.desk.refuse(id, String(args['approver']), String(args['reason'])) ?? null;
-    if (command !== 'approvals.approve') throw new Error(command);
-    const approval = Approval.parse(args['approval']);
-    counts(this.asked.get(id) ?? {}, approval);
-    return this.desk.submit(id, [approval]) ?? null;
-  }
-}
-
 describe('hufu approve at a service', () => {
   it('goes through what waits: approves, rejects with a reason, skips', async () => {
-    const desk = await DeskSocket.open(at('desk.sock'));
+    const desk = await openDesk('desk.sock');
     const [first, second, third] = [hsmRequest({}), hsmTicket({}), hsmRequest({})];
-    const asked = [desk.ask(first), desk.ask(second), desk.ask(third)] as const;
-    const rejected = asked[1].catch((error: unknown) => error);
+    const [one, two] = [await desk.put(first), await desk.put(second), await desk.put(third)];
+    const rejected = two.approved.catch((error: unknown) => error);
     const terminal = approve('--as', 'wang', '--key', at('wang.pem'), '--submit-to', at('desk.sock'));
     expect(await terminal.until(PROMPT.decision)).toContain(first.requestId);
     terminal.type('approve\n');
@@ -265,16 +222,16 @@ describe('hufu approve at a service', () => {
     expect(await terminal.until(PROMPT.decision)).toContain(third.requestId);
     terminal.type('skip\n');
     expect(await terminal.ended).toBe(0);
-    const [approval] = await asked[0];
+    const [approval] = await one.approved;
     counts(first, approval as Approval);
     expect(await rejected).toMatchObject({ code: 'APPROVAL_REFUSED', details: { approver: 'wang', reason: '次数太多 too MANY' } });
-    await desk.close([asked[2]]);
+    await desk.close();
   });
 
   it('carries a request out and an approval in', async () => {
-    const desk = await DeskSocket.open(at('carry.sock'));
+    const desk = await openDesk('carry.sock');
     const subject = hsmRequest({});
-    const asked = desk.ask(subject);
+    const { approved } = await desk.put(subject);
     const run = async (...args: string[]): Promise<number> => approve(...args, '--submit-to', at('carry.sock')).ended;
     const [request, answer] = [at('carried-request.json'), newOut()];
     expect(await run('export', subjectDigest(subject), '--out', request)).toBe(0);
@@ -285,8 +242,8 @@ describe('hufu approve at a service', () => {
     terminal.type(`${PASSPHRASE}\n`);
     expect(await terminal.ended).toBe(0);
     expect(await run('submit', answer)).toBe(0);
-    counts(subject, (await asked)[0] as Approval);
+    counts(subject, (await approved)[0] as Approval);
     expect(await run('submit', answer)).toBe(1);
-    await desk.close([]);
+    await desk.close();
   });
 });

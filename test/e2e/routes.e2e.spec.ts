@@ -46,6 +46,7 @@ async function open(signedIn: boolean): Promise<Door> {
     commandSocket: join(folder, 'command.sock'),
     http: { host: '127.0.0.1', port: 0 },
     evidenceDir: join(folder, 'evidence'),
+    pagesDir: 'apps/service/pages',
     profilesDir: 'certs/profiles',
     calendarsDir: 'libs/organisations/calendars',
     access: { nameKeyFile: join(folder, 'name-key') },
@@ -107,7 +108,7 @@ describe('every route × role in one table', () => {
 
   it('whoever is not asked for a role has a reason, and no rule is empty', () => {
     for (const [route, rule] of rules) expect([route, ('roles' in rule ? rule.roles.length > 0 : ('public' in rule ? rule.public : rule.signedIn).length > 20)]).toEqual([route, true]);
-    expect(rules.filter(([, rule]) => 'public' in rule).map(([route]) => route)).toEqual(['GET /health/live', 'GET /health/ready', 'POST /ocsp', 'GET /ocsp/*', 'POST /enrolments/options', 'POST /enrolments', 'POST /sign-in/challenges', 'POST /sign-in/sessions', 'POST /sign-in/certificate']);
+    expect(rules.filter(([, rule]) => 'public' in rule).map(([route]) => route)).toEqual(['GET /health/live', 'GET /health/ready', 'POST /ocsp', 'GET /ocsp/*', 'POST /enrolments/options', 'POST /enrolments', 'POST /sign-in/challenges', 'POST /sign-in/sessions', 'POST /sign-in/certificate', 'GET /sign-in', 'GET /enrol', 'GET /approve', 'GET /pages/:file']);
   });
 });
 

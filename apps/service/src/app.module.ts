@@ -24,6 +24,10 @@ import { EnrolmentsController } from './http/enrolments.controller.js';
 import { HealthController } from './http/health.controller.js';
 import { OcspController } from './http/ocsp.controller.js';
 import { OperatorGuard } from './http/operator-guard.js';
+import { OriginGuard } from './http/origin-guard.js';
+import { Sites } from './http/sites.js';
+import { PageFiles } from './http/page-files.js';
+import { PagesController } from './http/pages.controller.js';
 import { ProblemFilter } from './http/problem-filter.js';
 import { SessionSignedIn, SignedIn } from './http/signed-in.js';
 import { SignInController } from './http/sign-in.controller.js';
@@ -53,7 +57,7 @@ export class AppModule {
         CardsModule,
         VerificationModule.forRoot({ evidenceDir: config.evidenceDir }),
       ],
-      controllers: [HealthController, OcspController, EnrolmentsController, SignInController, AccessController, ApprovalsController],
+      controllers: [HealthController, OcspController, EnrolmentsController, SignInController, AccessController, ApprovalsController, PagesController],
       providers: [
         CommandServer,
         {
@@ -65,7 +69,10 @@ export class AppModule {
           inject: [Approvals],
         },
         { provide: ClientCertificate, useClass: ConnectionCertificate },
+        { provide: Sites, useValue: new Sites(config.http) },
+        { provide: PageFiles, useFactory: () => PageFiles.load(config.pagesDir) },
         { provide: SignedIn, useClass: SessionSignedIn },
+        { provide: APP_GUARD, useClass: OriginGuard },
         { provide: APP_GUARD, useClass: OperatorGuard },
         { provide: APP_INTERCEPTOR, useClass: ActingOperatorInterceptor },
         { provide: APP_FILTER, useClass: ProblemFilter },

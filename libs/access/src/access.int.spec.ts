@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { Clock, FixedClock, isAppError, openDataSource, PlatformModule } from '#libs/platform';
 import { evidence, FIRST_POSTS, founding, identityNumber } from '../../../test/builders/founding.js';
+import { NoCertificates } from '../../../test/builders/no-certificates.js';
 import { createTestDatabase, type TestDatabase } from '../../../test/env/test-database.js';
 import { AccessConfig, AccessModule, CertificateStatus, type ChangeContent, Changes, Departures, type Founding, holds, Initialisation, Operators, type RoleName, ROLES } from './index.js';
 
@@ -16,12 +17,6 @@ const DAY = 24 * HOUR;
 const LOOK_BACK = 30;
 const codeOf = (act: Promise<unknown>): Promise<string> => act.then(() => 'ok', (error: unknown) => (isAppError(error) ? error.code : String(error)));
 
-/** The room of certificates is not here; nobody in this file signs in by one. */
-class NoCertificates extends CertificateStatus {
-  override async statusOf(): Promise<'unknown'> {
-    return 'unknown';
-  }
-}
 
 interface Office {
   readonly app: TestingModule;

@@ -101,6 +101,8 @@ export const ERROR_TEXTS = {
   // access
   NOT_SIGNED_IN: define(401, 'never', '未登录', 'Not signed in', '先登录', 'Sign in first'),
   ACCESS_DENIED: define(403, 'never', '无权执行 {what}：仅限 {rolesZh}', 'No right to {what}: it is for {rolesEn}', '请具备该角色的人员办理，或按变更程序申请角色', 'Ask somebody of that role, or have the role assigned by a change'),
+  ORIGIN_REFUSED: define(403, 'never', '拒绝来自其他网站的请求：{origin}', 'A request from another site was refused: {origin}', '只从本系统的页面操作；若并未访问该网站，报告安全管理员', 'Act from the pages of this system only; if you never visited that site, tell a security administrator'),
+  HOST_WRONG: define(421, 'never', '此页面不在 {host}', 'This page is not at {host}', '打开 {place}', 'Open {place}'),
   OUT_OF_SCOPE: define(403, 'never', '行政区划 {region} 不在管辖范围内', 'Region {region} is outside your scope', '请管辖该区划的人员办理', 'Ask somebody whose scope holds this region'),
   ACCESS_ROW_ALTERED: define(500, 'never', '人员 {personId} 的权限记录与日志不符', 'The rights of person {personId} are not what the journal says', '停止使用该人员的账号；保留数据库现场并报告审计管理员', 'Do not let this person act; keep the database as it is and tell an audit administrator'),
   PERSON_EXISTS: define(409, 'never', '该人员已登记', 'This person is registered already', '为已登记的人员增加账号；一人只登记一次', 'Add an account to the person who is registered; nobody is registered twice'),
