@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { DataSource } from 'typeorm';
-import { Approvals } from '#libs/access';
+import { Approvals, Origins } from '#libs/access';
 import { databaseError, environment, isAppError, loadConfig, Logger, onStop, requireMigrated } from '#libs/platform';
 import { AppModule } from './app.module.js';
 import { CommandServer } from './commands/command-server.js';
@@ -33,6 +33,7 @@ async function main(): Promise<void> {
   const stopAnswering = answerPins(app, log);
   await settleIntents(app, log);
   const closeListeners = await openListeners(app, config.http);
+  app.get(Origins).listeningOn(Number(new URL(await app.getUrl()).port));
   commands.open();
   const stopWatching = watchLateObjects(app, log);
   onStop(async () => {
