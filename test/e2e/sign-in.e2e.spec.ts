@@ -110,6 +110,20 @@ describe('before the initialisation', () => {
     await empty.enrolled(code);
   });
 
+  it('a key that whoever enrols it does not hold is refused', async () => {
+    const code = await empty.firstCode({ operatorId: 'spare-6', purpose: 'signIn', method: 'ukey' });
+    const page = empty.client();
+    const challenge = String((await page.send('POST', '/enrolments/options', { code }, null)).body['challenge']);
+    const [own, other] = [new SoftUkey('p256Sha256'), new SoftUkey('p256Sha256')];
+    const enrol = (signature: string, algorithm = 'p256Sha256', publicKey = own.spki.toString('hex')): Promise<Answer> => page.send('POST', '/enrolments', { code, key: { publicKey, algorithm, signature } }, null);
+    expectRefused(await enrol(other.sign(CONSOLE, challenge)), 'ENROLMENT_REFUSED');
+    expectRefused(await enrol(own.sign('https://hufu.example', challenge)), 'ENROLMENT_REFUSED');
+    expectRefused(await enrol(own.sign(CONSOLE, Buffer.alloc(32).toString('base64url'))), 'ENROLMENT_REFUSED');
+    expectRefused(await enrol(own.sign(CONSOLE, challenge), 'sm2Sm3'), 'ENROLMENT_REFUSED');
+    expectRefused(await enrol(own.sign(CONSOLE, challenge), 'p256Sha256', '00'), 'ENROLMENT_REFUSED');
+    expect((await enrol(own.sign('enrolment', challenge))).status).toBe(201);
+  });
+
   it('an enrolment of the wrong kind, or for a foreign origin, is refused, named in the journal, and leaves the code', async () => {
     const code = await empty.firstCode({ operatorId: 'spare-3', purpose: 'approve', method: 'webauthn' });
     const page = empty.client();
@@ -466,6 +480,19 @@ describe('after the initialisation', () => {
       await signedIn('person-7', own);
     });
 
+    it('the credential that approves signs nobody in', async () => {
+      await hired('person-10');
+      const administrator = await signedIn('system-1');
+      const personId = await personOf('person-10');
+      const { body } = await administrator.send('POST', `/access/persons/${personId}/enrolment-codes`, { operatorId: 'person-10', purpose: 'approve', method: 'webauthn' });
+      const approving = await rig.enrolled(String(body['code']));
+      await changed(personId, { kind: 'credential.set', act: 'add', operatorId: 'person-10', method: 'webauthn', purpose: 'approve', keyDigest: approving.keyDigest, validUntil: '2030-01-01T00:00:00.000Z', replaces: null });
+      rig.after(HOUR);
+      // As its own relying party would have it sign, and as that of sign-in.
+      for (const rpId of ['approve.hufu.test', 'hufu.test']) expectRefused(await rig.client({}, APPROVE).signIn('person-10', approving, { rpId }), 'SIGN_IN_REFUSED');
+      expect(await lastRefusal('person-10')).toMatchObject({ reason: 'credential' });
+    });
+
     it('the owner asks for a code of the own account, and for no other', async () => {
       const own = await hired('person-8');
       const browser = await signedIn('person-8', own);
@@ -549,6 +576,30 @@ describe('after the initialisation', () => {
     await rig.owner.query('SET session_replication_role = origin');
     expect(codeOf(await session(forged, { key: browser.key, ath: hash('sha256', forged.cookie, 'base64url') }))).toBe('ACCESS_ROW_ALTERED');
     expect((await session(browser)).status).toBe(200);
+  });
+
+  it('a step-up that somebody wrote into the database opens nothing', async () => {
+    const [browser, other] = [await signedIn('audit-1'), await signedIn('audit-2')];
+    await other.stepUp('audit-2', device('audit-2'));
+    rig.after(6 * MINUTE);
+    const [entry] = (await rig.owner.query(`SELECT id FROM journal_stage WHERE kind = 'signIn.proven' AND subject = 'audit-2' ORDER BY recorded_at DESC LIMIT 1`)) as { id: string }[];
+    const suspend = (): Promise<Answer> => browser.send('POST', '/access/operators/nobody/suspensions');
+    expect(codeOf(await suspend())).toBe('STEP_UP_REQUIRED');
+    await rig.owner.query('SET session_replication_role = replica');
+    await rig.owner.query('INSERT INTO operator_session_proof SELECT session_id, $1, $2 FROM operator_session WHERE token_digest = $3', [rig.clock.now(), entry?.id, hash('sha256', browser.cookie ?? '', 'hex').toUpperCase()]);
+    await rig.owner.query('SET session_replication_role = origin');
+    expect(codeOf(await suspend())).toBe('ACCESS_ROW_ALTERED');
+  });
+
+  it('a credential whose origins were changed by SQL signs nobody in', async () => {
+    const holder = device('audit-2');
+    await rig.owner.query('SET session_replication_role = replica');
+    await rig.owner.query(`UPDATE credential_material SET origins = origins || '{https://hufu.example}' WHERE key_digest = $1`, [holder.keyDigest]);
+    expectRefused(await rig.client().signIn('audit-2', holder, { origin: 'https://hufu.example' }), 'SIGN_IN_REFUSED');
+    expect(await lastRefusal('audit-2')).toMatchObject({ reason: 'altered' });
+    await rig.owner.query(`UPDATE credential_material SET origins = array_remove(origins, 'https://hufu.example') WHERE key_digest = $1`, [holder.keyDigest]);
+    await rig.owner.query('SET session_replication_role = origin');
+    await signedIn('audit-2');
   });
 
   it('what gives or takes anything is append-only and names its entry', async () => {
