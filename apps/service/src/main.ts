@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
+import { TrustedTime } from '#libs/journal';
 import { DataSource } from 'typeorm';
 import { AppError, databaseError, environment, isAppError, loadConfig, Logger, onStop, requireMigrated } from '#libs/platform';
 import { AppModule } from './app.module.js';
@@ -7,10 +8,12 @@ import { CommandServer } from './commands/command-server.js';
 import { ServiceConfig } from './config.js';
 import { type HttpApp, httpAdapter } from './http/adapter.js';
 import { acceptBinaryBodies } from './http/binary-bodies.js';
+import { periodically } from './periodically.js';
 import { settleIntents } from './settle-intents.js';
 import { answerPins, watchLateObjects } from './watch-hsm.js';
 
 const log = new Logger('service');
+const CLOCK_SECONDS = 5;
 
 async function main(): Promise<void> {
   const config = loadConfig(environment().configFile, ServiceConfig);
@@ -22,6 +25,10 @@ async function main(): Promise<void> {
   });
   acceptBinaryBodies(app);
   await requireMigrated(app.get(DataSource));
+  // What is settled is signed: not at a time that nobody believes.
+  const time = app.get(TrustedTime);
+  await time.check();
+  const stopComparing = periodically(CLOCK_SECONDS, 'comparing clocks', log, () => time.check());
   const commands = app.get(CommandServer);
   // The door is there first: what is settled may need a ticket, and approvers come through it.
   await commands.listen(config.commandSocket);
@@ -32,7 +39,7 @@ async function main(): Promise<void> {
   commands.open();
   const stopWatching = watchLateObjects(app, log);
   onStop(async () => {
-    await Promise.all([stopWatching(), stopAnswering()]);
+    await Promise.all([stopWatching(), stopAnswering(), stopComparing()]);
     await commands.close();
     await app.close();
   });

@@ -12,6 +12,7 @@ export * from './journal.service.js';
 export * from './journal-keys.js';
 export * from './journal-state.js';
 export * from './sequencer.js';
+export * from './trusted-time.js';
 export * from './journal-check.js';
 export * from './verify/index.js';
 export * from './verify/record.js';
