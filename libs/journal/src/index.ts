@@ -2,6 +2,7 @@ export * from './anchors/anchor.js';
 export * from './anchors/anchoring.js';
 export * from './anchors/open-anchors.js';
 export * from './checkpoint-signer.js';
+export * from './domain/anchor-places.js';
 export * from './domain/entry.js';
 export * from './domain/log-key.js';
 export * from './domain/merkle.js';
