@@ -36,6 +36,8 @@ export const ERROR_TEXTS = {
   PORT_IN_USE: define(500, 'never', '端口 {port} 已被占用', 'Port {port} is in use', '停止占用该端口的程序，或在配置中换一个端口', 'Stop the program that holds it, or configure another port'),
   ALREADY_RUNNING: define(409, 'later', '该状态目录已有程序在运行（进程 {pid}）', 'Another program already runs from this state folder (process {pid})', '先停止它，或用 HUFU_HOME 指定另一个目录', 'Stop it first, or set HUFU_HOME to another folder'),
   SERVICE_UNREACHABLE: define(503, 'later', '服务进程无法连接', 'The service cannot be reached', '用 ./hufu up 启动，或查看日志', 'Start it with ./hufu up, or look at its log'),
+  CLOCK_STEPPED_BACK: define(503, 'later', '系统时钟比{thanZh}落后 {seconds} 秒，签名、授权与特权操作已停止', 'The system clock is {seconds} s behind {thanEn}: signing, authorising and privileged acts have stopped', '核对 NTP 与主机时钟并使其恢复；时钟一致后自动继续，不必重启。./hufu doctor 显示时差', 'Check NTP and the clock of the host and put it right; work goes on by itself once the clocks agree. ./hufu doctor shows the difference'),
+  CLOCK_DIFFERS: define(503, 'later', '系统时钟与{thanZh}相差 {seconds} 秒，签名、授权与特权操作已停止', 'The system clock differs from {thanEn} by {seconds} s: signing, authorising and privileged acts have stopped', '核对本机与数据库主机的 NTP；时钟一致后自动继续，不必重启。./hufu doctor 显示时差', 'Check NTP on this host and on that of the database; work goes on by itself once the clocks agree. ./hufu doctor shows the difference'),
   // cli
   TOOL_MISSING: define(500, 'never', '缺少程序 {tool}', 'The program {tool} is missing', '安装软件包 {package}', 'Install the package {package}'),
   COMMAND_INVALID: define(400, 'never', '命令无效：{reason}', 'Invalid command: {reason}', '运行 ./hufu help 查看用法', 'Run ./hufu help to see how to call it'),
