@@ -94,6 +94,7 @@ export async function openSignInRig(): Promise<SignInRig> {
     commandSocket: join(folder, 'command.sock'),
     http: { host: '127.0.0.1', port: 0 },
     evidenceDir: join(folder, 'evidence'),
+    pagesDir: 'apps/service/pages',
     profilesDir: 'certs/profiles',
     calendarsDir: 'libs/organisations/calendars',
     access: {
