@@ -19,6 +19,7 @@ import { ActingOperatorInterceptor, actingOperator } from './http/acting-operato
 import { AccessController } from './http/access.controller.js';
 import { ApprovalsController } from './http/approvals.controller.js';
 import { HealthController } from './http/health.controller.js';
+import { KeysController } from './http/keys.controller.js';
 import { OcspController } from './http/ocsp.controller.js';
 import { OperatorGuard } from './http/operator-guard.js';
 import { ProblemFilter } from './http/problem-filter.js';
@@ -46,7 +47,7 @@ export class AppModule {
         CardsModule,
         VerificationModule.forRoot({ evidenceDir: config.evidenceDir }),
       ],
-      controllers: [HealthController, OcspController, AccessController, ApprovalsController],
+      controllers: [HealthController, OcspController, AccessController, ApprovalsController, KeysController],
       providers: [
         CommandServer,
         {
