@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -17,6 +17,10 @@ export class OpensslFolder {
     const path = join(this.path, name);
     writeFileSync(path, content);
     return path;
+  }
+
+  read(name: string): Uint8Array {
+    return Uint8Array.from(readFileSync(join(this.path, name)));
   }
 
   /** stdout and stderr together, and whether it exited with 0. */

@@ -13,7 +13,7 @@ import { type FolderLock, takeLock } from './folder-lock.js';
 import { requireFreePort } from './free-port.js';
 import { processesIn, signal, waitUntilNone } from './process-table.js';
 import { Program, type ReadyLine } from './program.js';
-import { anchorFolder, devices, nameKey, SOCKETS, writeConfigs, writeHsmConfig } from './setup-config.js';
+import { anchorFolder, devices, nameKey, pagesFolder, SOCKETS, writeConfigs, writeHsmConfig } from './setup-config.js';
 import type { StateFolder } from './state-folder.js';
 import type { Terminal } from './terminal.js';
 
@@ -114,7 +114,7 @@ export class Product {
     // Before the service is ready: what it settles at its start may need a ticket.
     this.round = new ApprovalRound(this.commandSocket, this.quorum).start();
     const evidence = `${state.folder('evidence')}/*`;
-    const serviceFlags = fence({ checkout, read: [files.service, nameKeyFile, join(checkout, 'certs', 'profiles', '*'), join(checkout, 'libs', 'organisations', 'calendars', '*'), `${state.folder('inbox')}/*`, FONTS], write: [evidence, SOCKETS.command(state)], threads: false });
+    const serviceFlags = fence({ checkout, read: [files.service, nameKeyFile, join(checkout, 'certs', 'profiles', '*'), join(checkout, 'libs', 'organisations', 'calendars', '*'), join(pagesFolder(checkout), '*'), `${state.folder('inbox')}/*`, FONTS], write: [evidence, SOCKETS.command(state)], threads: false });
     this.workerFlags = fence({ checkout, read: [files.worker, FONTS], write: [evidence, `${anchorFolder(state)}/*`], threads: true });
     const [service] = await settled([
       this.startProgram('service', files.service, serviceFlags),
@@ -157,6 +157,8 @@ export class Product {
     for (const [device, value] of devices) {
       const error =
         value === 'pinLatched' ? new AppError('PIN_REFUSED', { device, latch })
+        : value === 'moduleChanged' ? new AppError('MODULE_CHANGED', { device, reason: 'hsm.log' })
+        : value === 'tokenReplaced' ? new AppError('TOKEN_REPLACED', { device, reason: 'hsm.log', pin: state.file('hsm', 'state', 'devices', `${device}.token.json`) })
         : value === 'missing' || value === 'down' ? new AppError('TOKEN_MISSING', { device })
         : undefined;
       if (error === undefined) continue;

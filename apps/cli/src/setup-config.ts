@@ -83,6 +83,11 @@ export function anchorFolder(state: StateFolder): string {
   return state.folder('anchors');
 }
 
+/** The pages that operators sign in and approve on. */
+export function pagesFolder(checkout: string): string {
+  return join(checkout, 'apps', 'service', 'pages');
+}
+
 /** One configuration file per process, 0600; each names only what that process may have. Returns their paths. */
 export function writeConfigs(state: StateFolder, values: ProcessConfigs): { service: string; worker: string } {
   const evidenceDir = state.folder('evidence');
@@ -92,6 +97,7 @@ export function writeConfigs(state: StateFolder, values: ProcessConfigs): { serv
       hsmSocket: SOCKETS.hsm(state, 'service'),
       commandSocket: SOCKETS.command(state),
       http: { host: '127.0.0.1', port: values.httpPort },
+      pagesDir: pagesFolder(values.checkout),
       evidenceDir,
       profilesDir: join(values.checkout, 'certs', 'profiles'),
       calendarsDir: join(values.checkout, 'libs', 'organisations', 'calendars'),

@@ -7,23 +7,31 @@ import { JournalKeysModule, JournalModule } from '#libs/journal';
 import { KeysModule } from '#libs/keys';
 import { OcspModule } from '#libs/ocsp';
 import { OrganisationsModule, WorkingCalendarModule } from '#libs/organisations';
-import { PkiModule } from '#libs/pki';
+import { CertificateHistoryModule, PkiModule } from '#libs/pki';
 import { PlatformModule } from '#libs/platform';
 import { PsamModule } from '#libs/psam';
 import { VerificationModule } from '#libs/verification';
 import { ApprovalsDoor } from './approvals/approvals-door.js';
 import { HsmApprovalPolicy } from './approvals/hsm-approval-policy.js';
+import { PkiCertificateStatus } from './certificate-status.js';
 import { CommandServer } from './commands/command-server.js';
 import type { ServiceConfig } from './config.js';
 import { ActingOperatorInterceptor, actingOperator } from './http/acting-operator.js';
 import { AccessController } from './http/access.controller.js';
 import { ApprovalsController } from './http/approvals.controller.js';
+import { ClientCertificate, ConnectionCertificate } from './http/client-certificate.js';
+import { EnrolmentsController } from './http/enrolments.controller.js';
 import { HealthController } from './http/health.controller.js';
 import { KeysController } from './http/keys.controller.js';
 import { OcspController } from './http/ocsp.controller.js';
 import { OperatorGuard } from './http/operator-guard.js';
+import { OriginGuard } from './http/origin-guard.js';
+import { Sites } from './http/sites.js';
+import { PageFiles } from './http/page-files.js';
+import { PagesController } from './http/pages.controller.js';
 import { ProblemFilter } from './http/problem-filter.js';
-import { NobodySignedIn, SignedIn } from './http/signed-in.js';
+import { SessionSignedIn, SignedIn } from './http/signed-in.js';
+import { SignInController } from './http/sign-in.controller.js';
 
 @Module({})
 export class AppModule {
@@ -37,7 +45,10 @@ export class AppModule {
         HsmModule.forRoot({ socket: config.hsmSocket, authoriser }),
         JournalModule,
         OrganisationsModule,
-        AccessModule.forRoot(config.access, { terms: config.approvals, policy: { provide: ApprovalPolicy, useClass: HsmApprovalPolicy } }),
+        AccessModule.forRoot(config.access, {
+          certificateStatus: { useClass: PkiCertificateStatus, imports: [CertificateHistoryModule] },
+          approvals: { terms: config.approvals, policy: { provide: ApprovalPolicy, useClass: HsmApprovalPolicy } },
+        }),
         JournalKeysModule,
         WorkingCalendarModule.forRoot({ calendarsDir: config.calendarsDir }),
         KeysModule,
@@ -47,7 +58,7 @@ export class AppModule {
         CardsModule,
         VerificationModule.forRoot({ evidenceDir: config.evidenceDir }),
       ],
-      controllers: [HealthController, OcspController, AccessController, ApprovalsController, KeysController],
+      controllers: [HealthController, OcspController, EnrolmentsController, SignInController, AccessController, ApprovalsController, KeysController, PagesController],
       providers: [
         CommandServer,
         {
@@ -58,7 +69,11 @@ export class AppModule {
           },
           inject: [Approvals],
         },
-        { provide: SignedIn, useClass: NobodySignedIn },
+        { provide: ClientCertificate, useClass: ConnectionCertificate },
+        { provide: Sites, useValue: new Sites(config.http) },
+        { provide: PageFiles, useFactory: () => PageFiles.load(config.pagesDir) },
+        { provide: SignedIn, useClass: SessionSignedIn },
+        { provide: APP_GUARD, useClass: OriginGuard },
         { provide: APP_GUARD, useClass: OperatorGuard },
         { provide: APP_INTERCEPTOR, useClass: ActingOperatorInterceptor },
         { provide: APP_FILTER, useClass: ProblemFilter },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AccessConfig } from '#libs/access';
+import { HttpConfig } from './http/http-config.js';
 
 /** The service's configuration file. `./hufu` writes it for the embedded default. */
 export const ServiceConfig = z.strictObject({
@@ -8,7 +9,9 @@ export const ServiceConfig = z.strictObject({
   hsmSocket: z.string().min(1),
   /** Where commands arrive until operators can sign in: a Unix socket, 0600. */
   commandSocket: z.string().min(1),
-  http: z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65_535) }),
+  http: HttpConfig,
+  /** Folder of the sign-in and approval pages (apps/service/pages in the checkout). */
+  pagesDir: z.string().min(1),
   /** Content-addressed evidence: received files, results, reports. */
   evidenceDir: z.string().min(1),
   /** Folder of certificate profiles (certs/profiles in the checkout). */

@@ -2,12 +2,13 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { Approvals } from '#libs/access';
-import { AppError, databaseError, environment, isAppError, loadConfig, Logger, onStop, requireMigrated } from '#libs/platform';
+import { databaseError, environment, isAppError, loadConfig, Logger, onStop, requireMigrated } from '#libs/platform';
 import { AppModule } from './app.module.js';
 import { CommandServer } from './commands/command-server.js';
 import { ServiceConfig } from './config.js';
 import { type HttpApp, httpAdapter } from './http/adapter.js';
 import { acceptBinaryBodies } from './http/binary-bodies.js';
+import { openListeners } from './http/listeners.js';
 import { settleIntents } from './settle-intents.js';
 import { answerPins, watchLateObjects } from './watch-hsm.js';
 
@@ -15,7 +16,7 @@ const log = new Logger('service');
 
 async function main(): Promise<void> {
   const config = loadConfig(environment().configFile, ServiceConfig);
-  const app = await NestFactory.create<HttpApp>(AppModule.forRoot(config), httpAdapter(), {
+  const app = await NestFactory.create<HttpApp>(AppModule.forRoot(config), httpAdapter(config.http), {
     logger: ['error', 'fatal'],
     abortOnError: false,
   }).catch((error: unknown) => {
@@ -31,24 +32,16 @@ async function main(): Promise<void> {
   // A device may wait for its leave to log in, and what is settled for the device.
   const stopAnswering = answerPins(app, log);
   await settleIntents(app, log);
-  await listen(app, config);
+  const closeListeners = await openListeners(app, config.http);
   commands.open();
   const stopWatching = watchLateObjects(app, log);
   onStop(async () => {
     await Promise.all([stopWatching(), stopAnswering()]);
     await commands.close();
+    await closeListeners();
     await app.close();
   });
   log.info('ready', { url: await app.getUrl() });
-}
-
-async function listen(app: HttpApp, config: ServiceConfig): Promise<void> {
-  try {
-    await app.listen(config.http.port, config.http.host);
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'EADDRINUSE') throw error;
-    throw new AppError('PORT_IN_USE', { port: config.http.port }, { cause: error });
-  }
 }
 
 main().catch((error: unknown) => {

@@ -39,8 +39,8 @@ export interface CallOptions {
 export interface DeviceStatus {
   readonly device: DeviceName;
   readonly group: DeviceGroup;
-  /** `quarantined`: it gave a wrong known answer and is not asked until it gives right ones again. */
-  readonly state: 'up' | 'starting' | 'missing' | 'pinLatched' | 'down' | 'quarantined';
+  /** `quarantined`: it gave a wrong known answer and is not asked until it gives right ones again. `tokenReplaced`: not the token that this host knows. */
+  readonly state: 'up' | 'starting' | 'missing' | 'pinLatched' | 'moduleChanged' | 'tokenReplaced' | 'down' | 'quarantined';
   readonly tokenSerial: string;
   readonly tokenLabel: string;
   readonly profile: string;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { type Bilingual, type ErrorDetails, ERROR_TEXTS, isAppError, Logger } from '#libs/platform';
+import { AppError, type Bilingual, type ErrorDetails, ERROR_TEXTS, isAppError, Logger } from '#libs/platform';
 
 /** An error as RFC 9457 problem details, with its text and next step in zh and en. What nobody expected stays in the log. */
 @Catch()
@@ -14,16 +14,17 @@ export class ProblemFilter implements ExceptionFilter {
       void reply.code(error.getStatus()).send(error.getResponse());
       return;
     }
-    const known = isAppError(error) ? error : undefined;
-    const details = known?.details ?? { requestId: randomUUID() };
-    if (known === undefined) this.log.error('request failed', error, details as Record<string, string>);
-    const code = known?.code ?? 'INTERNAL';
-    const { status, retry, text, next } = ERROR_TEXTS[code];
-    void reply
-      .code(status)
-      .type('application/problem+json')
-      .send(JSON.stringify({ type: `urn:hufu:error:${code}`, title: filled(text.en, details), status, code, retry, text: both(text, details), next: both(next, details) }));
+    const known = isAppError(error) ? error : new AppError('INTERNAL', { requestId: randomUUID() }, { cause: error });
+    if (known !== error) this.log.error('request failed', error, known.details as Record<string, string>);
+    const { status, body } = problem(known);
+    void reply.code(status).type('application/problem+json').send(body);
   }
+}
+
+/** Status and JSON text of a problem (RFC 9457 3). */
+export function problem({ code, details }: AppError): { readonly status: number; readonly body: string } {
+  const { status, retry, text, next } = ERROR_TEXTS[code];
+  return { status, body: JSON.stringify({ type: `urn:hufu:error:${code}`, title: filled(text.en, details), status, code, retry, text: both(text, details), next: both(next, details) }) };
 }
 
 function both({ zh, en }: Bilingual, details: ErrorDetails): Bilingual {

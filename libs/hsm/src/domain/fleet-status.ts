@@ -32,6 +32,8 @@ export interface DeviceRecord {
   readonly manufacturer: string;
   readonly model: string;
   readonly firmware: string;
+  /** Of the module's file, hex: what the configuration pins. */
+  readonly moduleSha256: string;
   readonly site: string;
   readonly productCertificate: { readonly number: string; readonly validUntil: string } | undefined;
   /** SHA-256 over the configuration snapshot (mechanisms, flags, firmware), and when it last changed. */

@@ -16,6 +16,7 @@ import type { Gate } from './gate.js';
 import { allFailed, type Failure, isBusy, nobodyAnswers, offers, refusesRequest } from './group-errors.js';
 import type { KnownAnswerWatch } from './known-answer-watch.js';
 import type { PolicyFolder } from './policy-folder.js';
+import type { TokenPins } from './token-pins.js';
 import { Transfers } from './transfers.js';
 import { UnprovenAnswers } from './unproven-answers.js';
 
@@ -48,6 +49,7 @@ export interface FleetParts {
   readonly watch: () => KnownAnswerWatch;
   readonly records: DeviceRecords;
   readonly fingerprints: FingerprintRecord;
+  readonly pins: TokenPins;
   readonly now: () => Date;
 }
 
@@ -90,7 +92,7 @@ export class Fleet {
       devices: named.map((agent) => ({ device: agent.name, tokenSerial: agent.tokenSerial })),
       holders: named.filter((agent) => !agent.serves || agent.keys.has((parsed.data as { keyId?: string }).keyId ?? '')).map((agent) => agent.name),
     });
-    if (recipe === 'transfer') return this.#transfers.run(parsed.data as RecipeRequest<'transfer'>, classes);
+    if (recipe === 'transfer') return this.#transfer(parsed.data as RecipeRequest<'transfer'>, classes);
     if (device.startsWith('@')) return asked.paired ? this.#paired(work, groupOf(device)) : this.#inGroup(work, groupOf(device));
     return this.#on(named[0] as DeviceAgent, work);
   }
@@ -225,9 +227,12 @@ export class Fleet {
     const { keyId } = request as { keyId?: string };
     if (recipe === 'destroy' && keyId !== undefined) {
       agent.keys.delete(keyId);
+      this.parts.pins.destroyed(agent.name, keyId);
       if (![...this.parts.agents.values()].some((each) => each.keys.has(keyId))) this.parts.fingerprints.forget(keyId);
-    } else if (keyId !== undefined && MAKES.has(recipe)) agent.keys.add(keyId);
-    else if (recipe === 'inventory') {
+    } else if (keyId !== undefined && MAKES.has(recipe)) {
+      agent.keys.add(keyId);
+      this.parts.pins.holds(agent.name, keyId);
+    } else if (recipe === 'inventory') {
       agent.keys.clear();
       for (const object of answer as { keyId: string }[]) agent.keys.add(object.keyId);
     } else if (!paired && IDEMPOTENT_RECIPES.has(recipe)) {
@@ -276,6 +281,12 @@ export class Fleet {
       if (liar === agent) return false;
     }
     return true;
+  }
+
+  async #transfer(request: RecipeRequest<'transfer'>, classes: readonly KeyClass[]): Promise<null> {
+    await this.#transfers.run(request, classes);
+    this.parts.pins.holds(request.to, request.keyId);
+    return null;
   }
 
   #answerPin({ device, tokenSerial, pinId, answer }: RecipeRequest<'pinAnswer'>): null {
