@@ -12,6 +12,7 @@ import { WorkingDays1764000014000 } from './1764000014000-working-days.js';
 import { ConnectedDevices1764000015000 } from './1764000015000-connected-devices.js';
 import { JournalCheckpoints1764000016000 } from './1764000016000-journal-checkpoints.js';
 import { Access1764000020000 } from './1764000020000-access.js';
+import { Retention1764000031000 } from './1764000031000-retention.js';
 
 /** In the order they are applied. A new one is appended; an applied one is never edited. */
 export const MIGRATIONS = [
@@ -29,4 +30,5 @@ export const MIGRATIONS = [
   ConnectedDevices1764000015000,
   JournalCheckpoints1764000016000,
   Access1764000020000,
+  Retention1764000031000,
 ] as const;
