@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DeviceStatus, NOT_ENFORCED, type NotEnforced } from '#libs/hsm';
-import { checkJournal, type DatabaseTimes, type JournalState, readDatabaseTimes, readJournalState } from '#libs/journal';
+import { checkJournal, type DatabaseTimes, type JournalState, readDatabaseTimes, readJournalState, readRetention, type RetentionState } from '#libs/journal';
 import { openDataSource, requireMigrated } from '#libs/platform';
 import { type Bilingual, isAppError } from '#libs/platform/domain';
 import { errorLines } from './terminal.js';
@@ -85,6 +85,7 @@ export async function checkDatabase(ownerUrl: string): Promise<Finding[]> {
           ? finding('ok', `日志完整：${journal.entries} 条，待排序 ${journal.waiting} 条`, `the journal is whole: ${journal.entries} entries, ${journal.waiting} waiting`)
           : finding('bad', `日志损坏：${journal.firstBad}`, `the journal is damaged: ${journal.firstBad}; stop work and keep the database as it is`),
         ...journalFindings(await readJournalState(dataSource.manager)),
+        retentionFinding(await readRetention(dataSource.manager)),
         ...clockFindings(new Date(), await readDatabaseTimes(dataSource.manager)),
       );
     } finally {
@@ -94,6 +95,12 @@ export async function checkDatabase(ownerUrl: string): Promise<Finding[]> {
     findings.push(findingOf(error));
   }
   return findings;
+}
+
+/** How long records are kept, and whether somebody holds them longer. */
+export function retentionFinding({ classes, holds, retiredYears }: RetentionState): Finding {
+  const list = (language: 'zh' | 'en', month: string): string => classes.map((each) => `${each[language]} ${each.months} ${month}`).join(language === 'zh' ? '，' : ', ');
+  return finding('ok', `保存期：${list('zh', '个月')}；保全 ${holds} 项；已清除年份 ${retiredYears.join(' ') || '无'}`, `kept for: ${list('en', 'months')}; ${holds} legal holds; years retired: ${retiredYears.join(' ') || 'none'}`);
 }
 
 /** What the processes tolerate, and what an idle database may need to answer. */

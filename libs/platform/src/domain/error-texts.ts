@@ -47,6 +47,7 @@ export const ERROR_TEXTS = {
   PROGRAM_NOT_READY: define(500, 'later', '程序 {program} 在 {seconds} 秒内未就绪', 'The program {program} was not ready within {seconds} seconds', '查看日志 {log}', 'Look at the log {log}'),
   // journal
   JOURNAL_STALE: define(503, 'later', '日志没有新的已锚定检查点，特权操作被拒绝：{reasonZh}', 'The journal has no fresh anchored checkpoint, so privileged acts are refused: {reasonEn}', '排除原因后重试；./hufu doctor 显示日志、检查点与锚定点的状态', 'Remove the cause and try again; ./hufu doctor shows journal, checkpoint and anchors'),
+  RETENTION_REFUSED: define(409, 'never', '{year} 年的日志正文不得清除：{reason}', 'The bodies of the journal of {year} may not go: {reason}', '等待保存期满、解除保全，或先导出并核验全年日志', 'Wait for the end of the retention, release the hold, or export and verify the whole year first'),
   // hsm
   HSM_UNREACHABLE: define(503, 'later', '密码机服务无法连接', 'The HSM supervisor cannot be reached', '检查 hsm 进程：./hufu doctor', 'Check the hsm process: ./hufu doctor'),
   HSM_REFUSED: define(403, 'never', '密码机服务拒绝：{reason}', 'The HSM supervisor refused: {reason}', '该客户端无权对此类密钥执行该操作', 'This client may not run this recipe with this class of key'),
