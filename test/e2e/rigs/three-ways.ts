@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -312,7 +312,7 @@ export class ThreeWays {
     keygen.type(`${PASSPHRASE}\n`);
     if ((await keygen.ended) !== 0) throw new Error(keygen.shown);
     const publicKey = fromHex(/public key {2}([0-9A-F]+)/.exec(keygen.shown)?.[1] ?? '');
-    return { publicKey, keyDigest: /([0-9A-F]{4} ){15}[0-9A-F]{4}/.exec(keygen.shown)?.[0].replaceAll(' ', '') ?? '', webauthn: undefined };
+    return { publicKey, keyDigest: hash('sha256', publicKey, 'hex').toUpperCase(), webauthn: undefined };
   }
 
   /** As a page of the approvals' site would ask the agent. */
