@@ -19,8 +19,8 @@ export class OpensslFolder {
     return path;
   }
 
-  read(name: string): Buffer {
-    return readFileSync(join(this.path, name));
+  read(name: string): Uint8Array {
+    return Uint8Array.from(readFileSync(join(this.path, name)));
   }
 
   /** stdout and stderr together, and whether it exited with 0. */

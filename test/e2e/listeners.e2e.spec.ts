@@ -140,7 +140,7 @@ describe('the main listener', () => {
 });
 
 describe('the listener for client certificates', () => {
-  const keyOf = (name: string): RequestOptions => ({ ...tlsName, key: openssl.read(`${name}.key`), cert: openssl.read(`${name}.pem`) });
+  const keyOf = (name: string): RequestOptions => ({ ...tlsName, key: Buffer.from(openssl.read(`${name}.key`)), cert: Buffer.from(openssl.read(`${name}.pem`)) });
   const at = (port: number): RequestOptions => ({ headers: { host: `${clientCertificates.hostName}:${port}` } });
 
   it('shows the certificate to the same application, and judges who issued it', async () => {
