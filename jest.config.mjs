@@ -12,6 +12,7 @@ export default {
     '^#libs/platform/domain$': '<rootDir>/libs/platform/src/domain/index.ts',
     '^#libs/platform/host$': '<rootDir>/libs/platform/src/host.ts',
     '^#libs/hsm/agent$': '<rootDir>/libs/hsm/src/agent-process.ts',
+    '^#libs/hsm/token$': '<rootDir>/libs/hsm/src/token.ts',
     '^#libs/journal/verify$': '<rootDir>/libs/journal/src/verify/index.ts',
     '^#libs/hsm/processes$': '<rootDir>/libs/hsm/src/processes.ts',
     '^#libs/([^/]+)$': '<rootDir>/libs/$1/src/index.ts',

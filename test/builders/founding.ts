@@ -30,17 +30,19 @@ export const FIRST_POSTS: readonly FirstPost[] = [
   { operatorId: 'keys-2', roles: ['keyAdministrator'] },
 ];
 
-/** First operators of region 11, each vetted for their role until `until`, and the policy that they signed: two approve, one of them of the key side. */
-export function founding(posts: readonly FirstPost[] = FIRST_POSTS, until = FAR): Founding {
+export type SignInKey = Pick<FirstOperator['signIn'], 'method' | 'keyDigest'>;
+
+/** First operators of region 11, each vetted for their role until `until`, and the policy that they signed: two approve, one of them of the key side. Who has no key of `signIn` cannot sign in. */
+export function founding(posts: readonly FirstPost[] = FIRST_POSTS, until = FAR, signIn: Readonly<Record<string, SignInKey>> = {}): Founding {
   const approvers = posts.map((post) => ({ post, approver: testApprover(post.operatorId, { roles: [...post.roles] }) }));
   const signers = approvers.map(({ approver }) => approver);
   return {
-    operators: approvers.map(({ post, approver }) => firstOperator(post, approver, until)),
+    operators: approvers.map(({ post, approver }) => firstOperator(post, approver, until, signIn[post.operatorId])),
     policy: signPolicy(testPolicy(signers, { generateKey: { count: 2, roles: { keyAdministrator: 1 } } }), signers),
   };
 }
 
-function firstOperator({ operatorId, roles, regions = ['11'] }: FirstPost, approver: TestApprover, until: string): FirstOperator {
+function firstOperator({ operatorId, roles, regions = ['11'] }: FirstPost, approver: TestApprover, until: string, signIn: SignInKey = { method: 'ukey', keyDigest: evidence(`sign-in key of ${operatorId}`) }): FirstOperator {
   return {
     operatorId,
     identityNumber: identityNumber(operatorId),
@@ -50,5 +52,6 @@ function firstOperator({ operatorId, roles, regions = ['11'] }: FirstPost, appro
     qualifications: [...new Set(roles.flatMap((role) => [...ROLES[role].needs]))].map((kind) => ({ kind, validFrom: '2026-01-01T00:00:00.000Z', validUntil: until, evidenceDigest: evidence(`${operatorId} ${kind}`) })),
     roles: roles.map((role) => ({ role, regions: [...regions] })),
     credential: { method: 'plain', keyDigest: hash('sha256', fromHex(approver.entry.publicKey), 'hex').toUpperCase(), validUntil: approver.entry.notAfter },
+    signIn: { ...signIn, validUntil: approver.entry.notAfter },
   };
 }

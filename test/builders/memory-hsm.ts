@@ -60,6 +60,10 @@ export class MemoryHsm extends Hsm {
 
   override fleet = notHere;
   override noteDevice = notHere;
+  override policyChain = notHere;
+  override addPolicy = notHere;
+  override stop = notHere;
+  override start = notHere;
   override pinQuestions = notHere;
   override answerPin = notHere;
   override tacs = notHere;

@@ -58,6 +58,10 @@ export class SoftwareHsm extends Hsm {
   override devices = absent;
   override fleet = absent;
   override noteDevice = absent;
+  override policyChain = absent;
+  override addPolicy = absent;
+  override stop = absent;
+  override start = absent;
   override pinQuestions = absent;
   override answerPin = absent;
   override tacs = absent;

@@ -391,6 +391,8 @@ describe('production', () => {
   it.each<[string, Partial<DeviceConfig>, RegExp]>([
     ['a simulator', { initialise: false, testKeys: false }, /not for production/],
     ['test keys', { profile: 'generic', initialise: false, testKeys: true }, /test keys are not for production/],
+    ['a module without its digest', { profile: 'generic', initialise: false, testKeys: false }, /moduleSha256/],
+    ['code beside the module', { profile: 'generic', initialise: false, testKeys: false, moduleSha256: '00'.repeat(32), env: { LD_PRELOAD: '/x.so' } }, /LD_PRELOAD/],
     ['a token to be made', { profile: 'generic', initialise: true, testKeys: false }, /only simulators are initialised/],
   ])('refuses %s by name', async (_, change, said) => {
     const start = startTestHsm({ settings: { mode: 'production' }, devices: (at) => [{ ...simDevice(at, 'fleet-1'), ...change }] });

@@ -16,16 +16,16 @@ import { ServiceConfig } from '../../apps/service/src/config.js';
 import { type HttpApp, httpAdapter } from '../../apps/service/src/http/adapter.js';
 import { acceptBinaryBodies } from '../../apps/service/src/http/binary-bodies.js';
 import { ROUTE_ROLES, routeName, type RouteRule } from '../../apps/service/src/http/route-roles.js';
-import { SignedIn } from '../../apps/service/src/http/signed-in.js';
+import { SignedIn, type SignedInAs } from '../../apps/service/src/http/signed-in.js';
 
 const START = new Date('2026-11-24T08:00:00.000Z');
 const DAY = 86_400_000;
 
 /** A header stands for sign-in: the tests say who sends. */
 class HeaderSignedIn extends SignedIn {
-  override async operatorOf(request: FastifyRequest): Promise<string | undefined> {
+  override async of(request: FastifyRequest): Promise<SignedInAs | undefined> {
     const header = request.headers['x-operator'];
-    return typeof header === 'string' ? header : undefined;
+    return typeof header === 'string' ? { operatorId: header, provenAt: clock.now() } : undefined;
   }
 }
 
@@ -108,11 +108,11 @@ describe('every route × role in one table', () => {
 
   it('whoever is not asked for a role has a reason, and no rule is empty', () => {
     for (const [route, rule] of rules) expect([route, ('roles' in rule ? rule.roles.length > 0 : ('public' in rule ? rule.public : rule.signedIn).length > 20)]).toEqual([route, true]);
-    expect(rules.filter(([, rule]) => 'public' in rule).map(([route]) => route)).toEqual(['GET /health/live', 'GET /health/ready', 'POST /ocsp', 'GET /ocsp/*', 'GET /sign-in', 'GET /enrol', 'GET /approve', 'GET /pages/:file']);
+    expect(rules.filter(([, rule]) => 'public' in rule).map(([route]) => route)).toEqual(['GET /health/live', 'GET /health/ready', 'POST /ocsp', 'GET /ocsp/*', 'POST /enrolments/options', 'POST /enrolments', 'POST /sign-in/challenges', 'POST /sign-in/sessions', 'POST /sign-in/certificate', 'GET /sign-in', 'GET /enrol', 'GET /approve', 'GET /pages/:file']);
   });
 });
 
-describe('while there is no sign-in', () => {
+describe('without a session', () => {
   it.each(guarded.map(([route]) => route))('%s is refused, whatever the request says about itself', async (route) => {
     for (const operator of [undefined, 'system-1', 'admin']) expect(await send(closed, route, operator)).toMatchObject({ status: 401, body: { code: 'NOT_SIGNED_IN', text: ERROR_TEXTS.NOT_SIGNED_IN.text, next: ERROR_TEXTS.NOT_SIGNED_IN.next } });
   });

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -11,6 +12,15 @@ const PIN = '246810-test-pin';
 const SO_PIN = '135791-test-so';
 
 type Report<K extends AgentReport['kind']> = Extract<AgentReport, { kind: K }>;
+
+export interface ReleasedToken {
+  readonly dir: string;
+  readonly module: string;
+  readonly serial: string;
+  /** What the module reads. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly pin: string;
+}
 
 /** One agent of dist/ without a supervisor, on an embedded token in a folder of its own. */
 export class TestAgent {
@@ -53,7 +63,7 @@ export class TestAgent {
   static async #launch(profile: VendorProfile, dir: string, setting: { place: TokenPlace; environment: Record<string, string> }, fingerprints: Record<string, string>): Promise<TestAgent> {
     const child = forked(setting.environment);
     const place = { ...setting.place, label: profile.name };
-    const order: AgentOrder = { kind: 'start', place, profile, testKeys: true, latchFile: join(dir, 'latched'), fingerprints };
+    const order: AgentOrder = { kind: 'start', place, profile, testKeys: true, latchFile: join(dir, 'latched'), identityNonce: randomBytes(32), fingerprints };
     const found = await ordered(child, order, ['token', 'missing', 'failed']);
     const up = (found.kind === 'token' ? await sent(child, { kind: 'login', pin: Buffer.from(PIN) }, ['up', 'pinLatched', 'failed']) : found) as Report<'up'> | Exclude<AgentReport, { kind: 'up' }>;
     if (up.kind !== 'up') throw new Error(`${up.kind}: ${'reason' in up ? up.reason : ''}`);
@@ -90,6 +100,12 @@ export class TestAgent {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
+  /** Ends the agent and leaves its token to another program: a person's UKey is made this way. */
+  async release(): Promise<ReleasedToken> {
+    await this.#end();
+    return { dir: this.dir, module: this.setting.place.module, serial: this.token.serial, environment: this.setting.environment, pin: PIN };
+  }
+
   async #end(): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const exit = new Promise((settle) => this.child.once('exit', settle));
@@ -116,7 +132,7 @@ export const keyIdOf = (n: number): string => toHex(Uint8Array.from({ length: 16
 function tokenSetting(profile: VendorProfile, dir: string, lines: Record<string, string>): { place: TokenPlace; environment: Record<string, string> } {
   const tokens = join(dir, 'token');
   mkdirSync(tokens, { mode: 0o700 });
-  const place = { device: `test-${profile.name}`, libraryParameters: '', label: undefined, serial: undefined, slot: undefined };
+  const place = { device: `test-${profile.name}`, moduleSha256: undefined, libraryParameters: '', label: undefined, serial: undefined, slot: undefined };
   switch (profile.initialisation) {
     case 'softhsm':
       writeFileSync(join(dir, 'softhsm2.conf'), `directories.tokendir = ${tokens}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n`);

@@ -14,7 +14,7 @@ const device = (changes: Partial<FleetDevice> = {}, record: Partial<FleetDevice[
   figures: { outstanding: 0, queued: 0, sessionsOpen: 2, loginEpoch: 1, knownAnswerAgeSeconds: 4, latencyMs: { p50: 1, p99: 9 }, breaker: 'closed', ...figures },
   counters: { requests: 7, items: 70, failures: 1, retriedElsewhere: 0, agentRestarts: 2, quarantines: 0, knownAnswerRuns: 3, errors: { CKR_DEVICE_ERROR: 1 } },
   record: {
-    serial: 'A1', label: 'general-1', manufacturer: 'SoftHSM', model: 'v2', firmware: '2.6', site: '一号机房', productCertificate: undefined,
+    serial: 'A1', label: 'general-1', manufacturer: 'SoftHSM', model: 'v2', firmware: '2.6', moduleSha256: 'AB'.repeat(32), site: '一号机房', productCertificate: undefined,
     snapshotDigest: 'AB'.repeat(32), snapshotChangedAt: '2026-05-01T00:00:00.000Z', missing: [], history: [], ...record,
   },
   ...changes,

@@ -92,6 +92,7 @@ export function renderDevicePage(page: DevicePage): string[] {
     ...(errors === '' ? [] : [`    错误 errors ${errors}`]),
     '  档案 record',
     `    序列号 serial ${record.serial || '—'}，标签 label ${record.label || '—'}，${record.manufacturer || '—'} ${record.model}，固件 firmware ${record.firmware || '—'}，机房 site ${record.site || '—'}`,
+    `    模块摘要 moduleSha256 ${record.moduleSha256 || '—'}`,
     `    产品认证 certificate ${certificate === undefined ? '—' : `${certificate.number}，至 until ${certificate.validUntil}（${page.certificateDaysLeft} 天 days）`}，快照 snapshot ${record.snapshotDigest.slice(0, 16) || '—'} ${record.snapshotChangedAt}`,
     ...record.history.slice(-HISTORY_SHOWN).map((line) => `    ${shownNote(line)}`),
     '',

@@ -100,6 +100,8 @@ export const DEVICE_STATES: Record<DeviceStatus['state'], Bilingual & { verdict:
   starting: { verdict: 'note', zh: '启动中', en: 'starting' },
   missing: { verdict: 'bad', zh: '找不到令牌：检查模块、槽位与序列号', en: 'token missing: check module, slot and serial' },
   pinLatched: { verdict: 'bad', zh: 'PIN 被拒绝，已锁存：更正 PIN 文件后删除锁存文件', en: 'PIN refused and latched: correct the PIN file, then remove the latch' },
+  moduleChanged: { verdict: 'bad', zh: 'PKCS#11 模块不是已固定的文件：恢复原文件或核对后修改 moduleSha256', en: 'the PKCS#11 module is not the pinned file: put it back, or compare and change moduleSha256' },
+  tokenReplaced: { verdict: 'bad', zh: '不是本机已固定的令牌：放回原令牌，或双人核对后删除固定记录', en: 'not the token this host has pinned: put it back, or compare by two persons and remove the pin' },
   down: { verdict: 'bad', zh: '停止', en: 'down' },
   quarantined: { verdict: 'bad', zh: '标准答案错误，已隔离：查看日志并联系厂商', en: 'quarantined after a wrong known answer: read the log and call the vendor' },
 };

@@ -157,6 +157,8 @@ export class Product {
     for (const [device, value] of devices) {
       const error =
         value === 'pinLatched' ? new AppError('PIN_REFUSED', { device, latch })
+        : value === 'moduleChanged' ? new AppError('MODULE_CHANGED', { device, reason: 'hsm.log' })
+        : value === 'tokenReplaced' ? new AppError('TOKEN_REPLACED', { device, reason: 'hsm.log', pin: state.file('hsm', 'state', 'devices', `${device}.token.json`) })
         : value === 'missing' || value === 'down' ? new AppError('TOKEN_MISSING', { device })
         : undefined;
       if (error === undefined) continue;

@@ -10,7 +10,7 @@ describe('what a person reads', () => {
   it('names every command in the help text', () => {
     const help = readFileSync(join(import.meta.dirname, '../help.txt'), 'utf8');
     const main = readFileSync(join(import.meta.dirname, 'main.ts'), 'utf8');
-    const commands: readonly string[] = /COMMANDS = \[([^\]]+)\]/.exec(main)?.[1]?.match(/\w+/g) ?? [];
+    const commands: readonly string[] = /COMMANDS = \[([^\]]+)\]/.exec(main)?.[1]?.match(/[\w-]+/g) ?? [];
     expect(commands.length).toBeGreaterThan(7);
     for (const name of commands) expect(help).toContain(`./hufu ${name}`);
     for (const file of readdirSync(join(import.meta.dirname, 'commands'))) {

@@ -1,20 +1,26 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD } from '@nestjs/core';
-import { AccessModule } from '#libs/access';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { AccessModule, ApprovalPolicy, Approvals } from '#libs/access';
 import { CardsModule } from '#libs/cards';
 import { AskingAuthoriser, HsmModule } from '#libs/hsm';
 import { JournalKeysModule, JournalModule } from '#libs/journal';
 import { KeysModule } from '#libs/keys';
 import { OcspModule } from '#libs/ocsp';
 import { OrganisationsModule, WorkingCalendarModule } from '#libs/organisations';
-import { PkiModule } from '#libs/pki';
+import { CertificateHistoryModule, PkiModule } from '#libs/pki';
 import { PlatformModule } from '#libs/platform';
 import { PsamModule } from '#libs/psam';
 import { VerificationModule } from '#libs/verification';
-import { ApprovalDesk } from './approvals/approval-desk.js';
+import { ApprovalsDoor } from './approvals/approvals-door.js';
+import { HsmApprovalPolicy } from './approvals/hsm-approval-policy.js';
+import { PkiCertificateStatus } from './certificate-status.js';
 import { CommandServer } from './commands/command-server.js';
 import type { ServiceConfig } from './config.js';
+import { ActingOperatorInterceptor, actingOperator } from './http/acting-operator.js';
 import { AccessController } from './http/access.controller.js';
+import { ApprovalsController } from './http/approvals.controller.js';
+import { ClientCertificate, ConnectionCertificate } from './http/client-certificate.js';
+import { EnrolmentsController } from './http/enrolments.controller.js';
 import { HealthController } from './http/health.controller.js';
 import { OcspController } from './http/ocsp.controller.js';
 import { OperatorGuard } from './http/operator-guard.js';
@@ -23,13 +29,14 @@ import { Sites } from './http/sites.js';
 import { PageFiles } from './http/page-files.js';
 import { PagesController } from './http/pages.controller.js';
 import { ProblemFilter } from './http/problem-filter.js';
-import { NobodySignedIn, SignedIn } from './http/signed-in.js';
+import { SessionSignedIn, SignedIn } from './http/signed-in.js';
+import { SignInController } from './http/sign-in.controller.js';
 
 @Module({})
 export class AppModule {
   static forRoot(config: ServiceConfig): DynamicModule {
-    const desk = new ApprovalDesk(config.approvals.requestMinutes);
-    const authoriser = new AskingAuthoriser({ client: 'service', ...config.approvals }, (subject) => desk.ask(subject));
+    const door = new ApprovalsDoor();
+    const authoriser = new AskingAuthoriser({ client: 'service', requestedBy: actingOperator, ...config.approvals }, (subject, rule) => door.ask(subject, rule));
     return {
       module: AppModule,
       imports: [
@@ -37,7 +44,10 @@ export class AppModule {
         HsmModule.forRoot({ socket: config.hsmSocket, authoriser }),
         JournalModule,
         OrganisationsModule,
-        AccessModule.forRoot(config.access),
+        AccessModule.forRoot(config.access, {
+          certificateStatus: { useClass: PkiCertificateStatus, imports: [CertificateHistoryModule] },
+          approvals: { terms: config.approvals, policy: { provide: ApprovalPolicy, useClass: HsmApprovalPolicy } },
+        }),
         JournalKeysModule,
         WorkingCalendarModule.forRoot({ calendarsDir: config.calendarsDir }),
         KeysModule,
@@ -47,15 +57,24 @@ export class AppModule {
         CardsModule,
         VerificationModule.forRoot({ evidenceDir: config.evidenceDir }),
       ],
-      controllers: [HealthController, OcspController, AccessController, PagesController],
+      controllers: [HealthController, OcspController, EnrolmentsController, SignInController, AccessController, ApprovalsController, PagesController],
       providers: [
         CommandServer,
-        { provide: ApprovalDesk, useValue: desk },
+        {
+          provide: ApprovalsDoor,
+          useFactory: (approvals: Approvals) => {
+            door.open(approvals);
+            return door;
+          },
+          inject: [Approvals],
+        },
+        { provide: ClientCertificate, useClass: ConnectionCertificate },
         { provide: Sites, useValue: new Sites(config.http) },
         { provide: PageFiles, useFactory: () => PageFiles.load(config.pagesDir) },
-        { provide: SignedIn, useClass: NobodySignedIn },
+        { provide: SignedIn, useClass: SessionSignedIn },
         { provide: APP_GUARD, useClass: OriginGuard },
         { provide: APP_GUARD, useClass: OperatorGuard },
+        { provide: APP_INTERCEPTOR, useClass: ActingOperatorInterceptor },
         { provide: APP_FILTER, useClass: ProblemFilter },
       ],
     };

@@ -20,12 +20,13 @@ export const ServiceConfig = z.strictObject({
   calendarsDir: z.string().min(1),
   /** Operators and their rights. */
   access: AccessConfig,
-  /** How long a request waits for approvers, and what a batch ticket asks for. */
+  /** How long a request and a new policy wait for approvers, and what a batch ticket asks for. */
   approvals: z
     .strictObject({
       requestMinutes: z.int().min(1).max(1440).default(15),
       ticketCount: z.int().min(1).max(100_000_000).default(100_000),
       ticketHours: z.int().min(1).max(744).default(24),
+      policyHours: z.int().min(1).max(336).default(72),
     })
     .prefault({}),
 });

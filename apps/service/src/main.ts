@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { DataSource } from 'typeorm';
+import { Approvals } from '#libs/access';
 import { databaseError, environment, isAppError, loadConfig, Logger, onStop, requireMigrated } from '#libs/platform';
 import { AppModule } from './app.module.js';
 import { CommandServer } from './commands/command-server.js';
@@ -23,6 +24,8 @@ async function main(): Promise<void> {
   });
   acceptBinaryBodies(app);
   await requireMigrated(app.get(DataSource));
+  const abandoned = await app.get(Approvals).abandonFormer();
+  if (abandoned > 0) log.warn('requests of a former process are abandoned', { abandoned });
   const commands = app.get(CommandServer);
   // The door is there first: what is settled may need a ticket, and approvers come through it.
   await commands.listen(config.commandSocket);

@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { AppError, SecretBytes, toHex } from '#libs/platform';
+import { AppError, fromHex, SecretBytes, toHex } from '#libs/platform';
+import { SignInConfig } from './sign-in-terms.js';
 
 /** What the app's configuration says about access. */
 export const AccessConfig = z.strictObject({
@@ -13,6 +14,7 @@ export const AccessConfig = z.strictObject({
   changeDays: z.int().min(1).max(90).default(7),
   /** How far back the acts go that an auditor judges. */
   lookBackDays: z.int().min(1).max(3660).default(365),
+  signIn: SignInConfig,
 });
 export type AccessConfig = z.infer<typeof AccessConfig>;
 
@@ -33,6 +35,11 @@ export class AccessTerms {
 
   identityHash(identityNumber: string): string {
     return this.hashed('identity', identityNumber);
+  }
+
+  /** What stands for the credential of an account that has none: the same at every asking and in every process, so that nobody learns which accounts exist. */
+  decoy(operatorId: string): Uint8Array {
+    return fromHex(this.hashed('decoy', operatorId));
   }
 
   private hashed(what: string, text: string): string {

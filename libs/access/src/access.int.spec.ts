@@ -7,14 +7,16 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { Clock, FixedClock, isAppError, openDataSource, PlatformModule } from '#libs/platform';
 import { evidence, FIRST_POSTS, founding, identityNumber } from '../../../test/builders/founding.js';
+import { NoCertificates } from '../../../test/builders/no-certificates.js';
 import { createTestDatabase, type TestDatabase } from '../../../test/env/test-database.js';
-import { AccessModule, type ChangeContent, Changes, Departures, type Founding, holds, Initialisation, Operators, type RoleName, ROLES } from './index.js';
+import { AccessConfig, AccessModule, CertificateStatus, type ChangeContent, Changes, Departures, type Founding, holds, Initialisation, Operators, type RoleName, ROLES } from './index.js';
 
 const START = new Date('2026-11-24T08:00:00.000Z');
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const LOOK_BACK = 30;
 const codeOf = (act: Promise<unknown>): Promise<string> => act.then(() => 'ok', (error: unknown) => (isAppError(error) ? error.code : String(error)));
+
 
 interface Office {
   readonly app: TestingModule;
@@ -38,7 +40,7 @@ async function office(first: Founding | undefined): Promise<Office> {
   const database = await createTestDatabase();
   const clock = new FixedClock(START);
   const app = await Test.createTestingModule({
-    imports: [PlatformModule.forRoot({ processName: 'test', database: { url: database.url, role: 'hufu_service' } }), AccessModule.forRoot({ nameKeyFile, changeDelayHours: 24, changeDays: 7, lookBackDays: LOOK_BACK })],
+    imports: [PlatformModule.forRoot({ processName: 'test', database: { url: database.url, role: 'hufu_service' } }), AccessModule.forRoot(AccessConfig.parse({ nameKeyFile, changeDelayHours: 24, changeDays: 7, lookBackDays: LOOK_BACK }), { certificateStatus: { useClass: NoCertificates, imports: [] } })],
   })
     .overrideProvider(Clock)
     .useValue(clock)

@@ -11,6 +11,7 @@ import { type AnyRow, type PersonRecord, Reason, type Row } from './domain/recor
 import { inScope } from './domain/region.js';
 import { Operators, parsed, PROPOSERS } from './operators.service.js';
 import { PersonRecords } from './person-records.js';
+import { SignInRepository } from './sign-in/sign-in.repository.js';
 
 const DAY = 86_400_000;
 
@@ -35,6 +36,7 @@ export class Changes {
   constructor(
     private readonly records: PersonRecords,
     private readonly operators: Operators,
+    private readonly material: SignInRepository,
     private readonly terms: AccessTerms,
     private readonly clock: Clock,
   ) {}
@@ -136,6 +138,7 @@ export class Changes {
     const terms: EffectTerms = { at, delayHours, lookBackDays, confirmerId, newId: randomUUID };
     if (content.kind === 'operator.add' && (await this.records.personOf(tx, content.operatorId)) !== undefined) throw new AppError('OPERATOR_EXISTS', { operatorId: content.operatorId });
     if (content.kind === 'credential.set' && (await this.records.keyInUse(tx, content.keyDigest))) throw new AppError('CREDENTIAL_TAKEN');
+    if (content.kind === 'credential.set') await this.material.requireOwn(content, tx);
     return effectsOf(content, record, terms);
   }
 }
@@ -157,6 +160,6 @@ function contentOf({ content }: Row<'change'>): ChangeContent {
   return ChangeContent.parse(JSON.parse(content));
 }
 
-function notice(personId: string, changeId: string, event: Row<'notice'>['event'], at: Date): AnyRow {
+function notice(personId: string, changeId: string, event: 'proposed' | 'confirmed' | 'refused', at: Date): AnyRow {
   return { kind: 'notice', row: { noticeId: randomUUID(), personId, changeId, event, recordedAt: at } };
 }

@@ -20,6 +20,12 @@ export class FirstPolicies {
     return rows.length > 0;
   }
 
+  /** Digest of the policy that the first operators brought; undefined before there are any. */
+  async digest(): Promise<string | undefined> {
+    const rows: { policy_digest: string }[] = await this.dataSource.query('SELECT policy_digest FROM access_initialisation');
+    return rows[0]?.policy_digest;
+  }
+
   /** The most that any rule wants of a role; empty before there is a policy. */
   async needs(): Promise<Partial<Record<RoleName, number>>> {
     const [row]: { policy: unknown }[] = await this.dataSource.query('SELECT policy FROM access_initialisation');

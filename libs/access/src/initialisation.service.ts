@@ -11,6 +11,7 @@ import type { AnyRow } from './domain/record.js';
 import { FirstPolicies } from './first-policies.js';
 import { parsed } from './operators.service.js';
 import { PersonRecords } from './person-records.js';
+import { SignInRepository } from './sign-in/sign-in.repository.js';
 
 export const Founding = z.strictObject({ operators: z.array(FirstOperator).min(1).max(64), policy: SignedPolicy });
 export type Founding = z.infer<typeof Founding>;
@@ -21,12 +22,13 @@ export class Initialisation {
   constructor(
     private readonly records: PersonRecords,
     private readonly policies: FirstPolicies,
+    private readonly material: SignInRepository,
     private readonly journal: Journal,
     private readonly terms: AccessTerms,
     private readonly clock: Clock,
   ) {}
 
-  /** Returns the digest of the policy, which the HSM supervisor pins too. Throws OPERATORS_EXIST, INITIALISATION_INVALID, POLICY_INVALID, ROLE_EXCLUDED, ROLE_NOT_QUALIFIED. */
+  /** Returns the digest of the policy, which the HSM supervisor pins too. Throws OPERATORS_EXIST, INITIALISATION_INVALID, POLICY_INVALID, ROLE_EXCLUDED, ROLE_NOT_QUALIFIED, CREDENTIAL_FOREIGN. */
   async found(founding: Founding): Promise<{ policyDigest: string; operators: number }> {
     const { operators, policy } = parsed(Founding, founding);
     return this.records.write(async (tx) => {
@@ -35,6 +37,10 @@ export class Initialisation {
       const first = requirePolicyChain([policy], undefined);
       const approvers = first.approvers.map((approver) => ({ ...approver, keyDigest: hash('sha256', fromHex(approver.publicKey), 'hex').toUpperCase() }));
       requireFoundable(operators, approvers, this.terms.config, at);
+      for (const { operatorId, credential, signIn } of operators) {
+        await this.material.requireOwn({ operatorId, purpose: 'approve', ...credential }, tx);
+        await this.material.requireOwn({ operatorId, purpose: 'signIn', ...signIn }, tx);
+      }
       const digest = subjectDigest(first);
       const entryId = await this.journal.record(tx, { kind: 'access.initialise', subject: 'access', data: { operators: operators.map(({ operatorId }) => operatorId), policyDigest: digest } });
       await this.policies.insert(tx, { policy: first, digest, at, entryId });
@@ -48,7 +54,7 @@ export class Initialisation {
   }
 }
 
-function rowsOf({ operatorId, department, region, qualifications, roles, credential }: FirstOperator, personId: string, hashes: { readonly identityHash: string; readonly nameHash: string }, at: Date): AnyRow[] {
+function rowsOf({ operatorId, department, region, qualifications, roles, credential, signIn }: FirstOperator, personId: string, hashes: { readonly identityHash: string; readonly nameHash: string }, at: Date): AnyRow[] {
   return [
     { kind: 'person', row: { personId, ...hashes, department, region, recordedAt: at } },
     { kind: 'operator', row: { operatorId, personId, effectiveAt: at, recordedAt: at } },
@@ -61,9 +67,9 @@ function rowsOf({ operatorId, department, region, qualifications, roles, credent
       kind: 'roleAssignment',
       row: { assignmentId: randomUUID(), personId, operatorId, role, regions, componentSet: null, component: null, validFrom: at, validUntil: null, recordedAt: at },
     })),
-    {
+    ...([['approve', credential], ['signIn', signIn]] as const).map(([purpose, { method, keyDigest, validUntil }]): AnyRow => ({
       kind: 'credential',
-      row: { credentialId: randomUUID(), personId, operatorId, method: credential.method, purpose: 'approve', keyDigest: credential.keyDigest, validFrom: at, validUntil: new Date(credential.validUntil), recordedAt: at },
-    },
+      row: { credentialId: randomUUID(), personId, operatorId, method, purpose, keyDigest, validFrom: at, validUntil: new Date(validUntil), recordedAt: at },
+    })),
   ];
 }

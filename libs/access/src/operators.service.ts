@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { Clock, zodReason } from '#libs/platform';
 import { AppError } from '#libs/platform/domain';
 import { AccessTerms } from './access-terms.js';
-import { type Acting, actingAt, assignmentsInForce, requireRole, requireScope, statusOf } from './domain/authority.js';
+import { type Acting, actingAt, assignmentsInForce, requireInForce, requireRole, requireScope, statusOf } from './domain/authority.js';
 import { nextStatus } from './domain/effects.js';
 import { quorumForecast, type Shortage } from './domain/forecast.js';
 import { IdentityNumber } from './domain/identity.js';
@@ -36,7 +36,7 @@ export interface OperatorView {
 export const PROPOSERS: readonly RoleName[] = ['systemAdministrator'];
 
 /** Without a valid holder of these, no change could be confirmed any more. */
-const NEVER_EMPTY: readonly RoleName[] = ['securityAdministrator', 'auditAdministrator'];
+export const NEVER_EMPTY: readonly RoleName[] = ['securityAdministrator', 'auditAdministrator'];
 
 /** Persons and their accounts: who may act, who is listed, and stopping, for which one person is enough. */
 @Injectable()
@@ -48,9 +48,17 @@ export class Operators {
     private readonly clock: Clock,
   ) {}
 
-  /** What the operator may do now. Throws OPERATOR_UNKNOWN, OPERATOR_INACTIVE, ACCESS_ROW_ALTERED. */
-  acting(operatorId: string): Promise<Acting> {
-    return this.records.read((tx) => this.actingIn(tx, operatorId));
+  /**
+   * What the operator may do now. Throws OPERATOR_UNKNOWN, OPERATOR_INACTIVE, ACCESS_ROW_ALTERED; with the credential that opened a
+   * session also CREDENTIAL_NOT_IN_FORCE, once that is withdrawn, replaced, reset or expired.
+   */
+  acting(operatorId: string, credentialId?: string): Promise<Acting> {
+    return this.records.read(async (tx) => {
+      const record = await this.records.ofOperator(tx, operatorId);
+      const at = this.clock.now();
+      if (credentialId !== undefined) requireInForce(record, credentialId, at);
+      return actingAt(record, operatorId, at);
+    });
   }
 
   async actingIn(tx: EntityManager, operatorId: string): Promise<Acting> {
@@ -107,6 +115,15 @@ export class Operators {
   async suspend(byOperatorId: string, operatorId: string): Promise<void> {
     const { personId } = await this.records.read((tx) => this.records.ofOperator(tx, operatorId));
     await this.stop(byOperatorId, 'access.suspend', personId, (record, at) => [nextStatus(record, operatorId, 'suspended', at, at)]);
+  }
+
+  /** Who may take away from an account without a change. Returns the person whose it is. Throws ACCESS_DENIED, OUT_OF_SCOPE, OPERATOR_UNKNOWN. */
+  async requireMayStop(tx: EntityManager, byOperatorId: string, operatorId: string, roles: readonly RoleName[], what: string): Promise<string> {
+    const acting = await this.actingIn(tx, byOperatorId);
+    requireRole(acting, roles, what);
+    const record = await this.records.ofOperator(tx, operatorId);
+    requireScope(acting, roles, record.person.map(({ region }) => region));
+    return record.personId;
   }
 
   private async stop(byOperatorId: string, kind: string, personId: string, rows: (record: PersonRecord, at: Date) => AnyRow[]): Promise<void> {

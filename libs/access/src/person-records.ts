@@ -56,6 +56,12 @@ export class PersonRecords {
     });
   }
 
+  /** An act inside a transaction that is about something else. */
+  async append(tx: EntityManager, act: AccessAct): Promise<void> {
+    await tx.query('SELECT pg_advisory_xact_lock($1)', [ACCESS_LOCK]);
+    await this.record(tx, act);
+  }
+
   /** One snapshot: rows and the journal's word about them are of one moment. */
   read<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
     return this.dataSource.transaction('REPEATABLE READ', work);

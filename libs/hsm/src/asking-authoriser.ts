@@ -12,6 +12,8 @@ export interface AskingTerms {
   readonly ticketHours: number;
   /** How long a request waits for its approvals, and how long it stays good with them. */
   readonly requestMinutes: number;
+  /** The operator on whose behalf it asks at this moment. */
+  readonly requestedBy?: () => string | undefined;
 }
 
 interface HeldTicket {
@@ -23,12 +25,12 @@ interface HeldTicket {
 /** Writes requests and tickets, has them signed by whoever `ask` leads to, and keeps tickets until they are spent. */
 export class AskingAuthoriser implements Authoriser {
   #tickets: HeldTicket[] = [];
-  /** Calls that come at the same time for the same keys share one ticket. */
+  /** Calls that come at the same time for the same keys share one ticket; it names the operator whose call was the first. */
   readonly #asking = new Map<string, Promise<Authorisation>>();
 
   constructor(
     private readonly terms: AskingTerms,
-    private readonly ask: (subject: HsmRequest | Ticket) => Promise<Approval[]>,
+    private readonly ask: (subject: HsmRequest | Ticket, rule: string) => Promise<Approval[]>,
     private readonly now: () => Date = () => new Date(),
   ) {}
 
@@ -47,11 +49,12 @@ export class AskingAuthoriser implements Authoriser {
     this.#tickets = this.#tickets.filter((held) => held.authorisation !== authorisation);
   }
 
-  async #request({ recipe, keys, parameters, devices, policyVersion }: AuthorisationNeed): Promise<Authorisation> {
+  async #request({ recipe, rule, keys, parameters, devices, policyVersion }: AuthorisationNeed): Promise<Authorisation> {
     const request: HsmRequest = {
       format: 'hufu/request/1',
       requestId: toHex(randomBytes(16)),
       requester: this.terms.client,
+      ...this.#requestedBy(),
       recipe,
       devices: [...devices],
       keys: [...keys],
@@ -60,7 +63,7 @@ export class AskingAuthoriser implements Authoriser {
       createdAt: this.now().toISOString(),
       notAfter: this.#later(this.terms.requestMinutes * 60_000),
     };
-    return { kind: 'approvals', request, approvals: await this.ask(request) };
+    return { kind: 'approvals', request, approvals: await this.ask(request, rule) };
   }
 
   async #ticket(need: AuthorisationNeed): Promise<Authorisation> {
@@ -82,6 +85,7 @@ export class AskingAuthoriser implements Authoriser {
       format: 'hufu/ticket/1',
       ticketId: toHex(randomBytes(16)),
       line: this.terms.client,
+      ...this.#requestedBy(),
       recipe: rule,
       keys: [...keys],
       count: Math.max(count, this.terms.ticketCount),
@@ -89,9 +93,14 @@ export class AskingAuthoriser implements Authoriser {
       notAfter: this.#later(this.terms.ticketHours * 3_600_000),
       policyVersion,
     };
-    const authorisation = { kind: 'ticket' as const, ticket, approvals: await this.ask(ticket) };
+    const authorisation = { kind: 'ticket' as const, ticket, approvals: await this.ask(ticket, rule) };
     this.#tickets.push({ recipe, authorisation, left: ticket.count });
     return authorisation;
+  }
+
+  #requestedBy(): { requestedBy?: string } {
+    const requestedBy = this.terms.requestedBy?.();
+    return requestedBy === undefined ? {} : { requestedBy };
   }
 
   #later(ms: number): string {

@@ -9,6 +9,8 @@ const DeviceConfig = z.strictObject({
   profile: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/),
   /** Path of the PKCS#11 module, or of a wrapper such as pkcs11-spy.so that finds the real one by `env`. */
   module: z.string().min(1),
+  /** SHA-256 of that file, hex: another file is refused before it runs. Required in production; `./hufu doctor hsm` shows it. */
+  moduleSha256: z.string().regex(/^[0-9A-F]{64}$/, 'SHA-256 in upper-case hex').optional(),
   /** Folder of an embedded token (softhsm, nss, hsm-sim). */
   tokenDir: z.string().min(1).optional(),
   /** How the token is found: each of the three that is given must fit. Label = device name when none is. */
@@ -38,7 +40,7 @@ export const HsmConfig = z.strictObject({
   mode: z.enum(['production', 'rehearsal']),
   /** Folder of the client sockets, 0700. */
   socketDir: z.string().min(1),
-  /** Latches of refused PINs, used request ids, ticket counters, fingerprints, device records, generated module configuration. */
+  /** Latches of refused PINs, used request ids, ticket counters, fingerprints, device records, pinned tokens, generated module configuration. */
   stateDir: z.string().min(1),
   /** Folder of vendor profiles. */
   profilesDir: z.string().min(1),

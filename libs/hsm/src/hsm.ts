@@ -1,4 +1,5 @@
 import type { SignPurpose } from '#libs/platform/domain';
+import type { SignedPolicy } from '#libs/signature';
 import type { AsymmetricAlgorithm, KcvMethod, Sm4SessionForm, SymmetricAlgorithm } from './domain/algorithms.js';
 import type { DeviceGroup } from './domain/device-group.js';
 import type { PinAnswer, PinQuestion } from './domain/pin-question.js';
@@ -38,8 +39,8 @@ export interface CallOptions {
 export interface DeviceStatus {
   readonly device: DeviceName;
   readonly group: DeviceGroup;
-  /** `quarantined`: it gave a wrong known answer and is not asked until it gives right ones again. */
-  readonly state: 'up' | 'starting' | 'missing' | 'pinLatched' | 'down' | 'quarantined';
+  /** `quarantined`: it gave a wrong known answer and is not asked until it gives right ones again. `tokenReplaced`: not the token that this host knows. */
+  readonly state: 'up' | 'starting' | 'missing' | 'pinLatched' | 'moduleChanged' | 'tokenReplaced' | 'down' | 'quarantined';
   readonly tokenSerial: string;
   readonly tokenLabel: string;
   readonly profile: string;
@@ -134,12 +135,25 @@ export abstract class Hsm {
   /** A patrol note, or a step of onboarding, firmware change or return to the vendor (domain/device-steps.ts). */
   abstract noteDevice(device: DeviceName, entry: { step: string; by: string; note: string }): Promise<void>;
 
-  /** Makes a diversification root in the device, sensitive, still extractable under a wrap until `seal`. */
+  /** Every version of the signed approval policy, the first one first. */
+  abstract policyChain(): Promise<SignedPolicy[]>;
+
+  /** Hands in the next version, signed by the quorum of the one in force. Throws POLICY_INVALID, APPROVAL_*, QUORUM_NOT_MET. */
+  abstract addPolicy(signed: SignedPolicy): Promise<void>;
+
+  /** Nothing runs under this rule until a quorum starts it again. Throws REQUEST_INVALID for what is no rule. */
+  abstract stop(rule: string): Promise<void>;
+
+  /** Needs approvals by the rule `start`. */
+  abstract start(rule: string): Promise<void>;
+
+  /** What the supervisor asks before it logs in with a PIN that is new to it. */
   abstract pinQuestions(): Promise<PinQuestion[]>;
 
   /** Throws HSM_REFUSED when this is not what the host asks any more. */
   abstract answerPin(question: PinQuestion, answer: PinAnswer): Promise<void>;
 
+  /** Makes a diversification root in the device, sensitive, still extractable under a wrap until `seal`. */
   abstract generateKey(
     device: DeviceName,
     key: { keyId: KeyId; label: string; keyClass: DiversificationClass; algorithm: SymmetricAlgorithm },

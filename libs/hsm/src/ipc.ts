@@ -1,5 +1,6 @@
 import type { ErrorDetails } from '#libs/platform/domain';
 import type { KeyClass } from './domain/key-class.js';
+import type { IdentityProof } from './domain/token-identity.js';
 import type { VendorProfile } from './domain/vendor-profile.js';
 
 /*
@@ -11,6 +12,8 @@ import type { VendorProfile } from './domain/vendor-profile.js';
 export interface TokenPlace {
   readonly device: string;
   readonly module: string;
+  /** Hex. What its file must be; undefined = not pinned. */
+  readonly moduleSha256: string | undefined;
   /** C_Initialize reserved parameters (NSS only; empty elsewhere). */
   readonly libraryParameters: string;
   readonly label: string | undefined;
@@ -23,6 +26,8 @@ export interface AgentStart {
   readonly profile: VendorProfile;
   readonly testKeys: boolean;
   readonly latchFile: string;
+  /** 32 random bytes that a token with a pair of its own signs after the login. */
+  readonly identityNonce: Uint8Array;
   /** keyId → fingerprint (hex) as recorded when the key was made or first seen; the agent compares before first use. */
   readonly fingerprints: Readonly<Record<string, string>>;
 }
@@ -49,6 +54,8 @@ export interface TokenDescription {
   readonly mechanisms: readonly number[];
   /** Recipe × algorithm that the profile claims and the probe found missing. */
   readonly missing: readonly string[];
+  /** Of the module's file, hex. */
+  readonly moduleSha256: string;
 }
 
 /**
@@ -65,8 +72,8 @@ export type AgentReport =
   | { readonly kind: 'awake' }
   /** Found, nobody logged in yet. */
   | { readonly kind: 'token'; readonly serial: string }
-  | { readonly kind: 'up'; readonly token: TokenDescription; readonly sessions: number; readonly loginEpoch: number }
-  | { readonly kind: 'missing' | 'pinLatched' | 'failed'; readonly reason: string }
+  | { readonly kind: 'up'; readonly token: TokenDescription; readonly sessions: number; readonly loginEpoch: number; readonly identity: IdentityProof | undefined }
+  | { readonly kind: 'missing' | 'pinLatched' | 'moduleChanged' | 'failed'; readonly reason: string }
   | { readonly kind: 'initialised' }
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown }
   /** `fatal`: login, session or device is gone and the agent ends after this. `ckr` where the device said one. */

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { socketPath } from '#libs/platform/host';
 import { AppError, ERROR_TEXTS, type ErrorCode, isAppError } from '#libs/platform/domain';
-import type { Authorisation } from '#libs/signature';
+import type { Authorisation, SignedPolicy } from '#libs/signature';
 import type { Authoriser, AuthorisationNeed } from './authoriser.js';
 import { authorityOf } from './domain/authority.js';
 import { BATCH_MOST, type ItemFields, packBatch, type PackedRecipe, readAnswers } from './domain/batch.js';
@@ -69,6 +69,22 @@ export class SupervisorHsm extends Hsm {
 
   async noteDevice(device: DeviceName, entry: { step: string; by: string; note: string }): Promise<void> {
     await this.#call('deviceNote', '', { device, ...entry });
+  }
+
+  policyChain(): Promise<SignedPolicy[]> {
+    return this.#call('policyChain', '', {});
+  }
+
+  async addPolicy(signed: SignedPolicy): Promise<void> {
+    await this.#call('addPolicy', '', { signed: JSON.stringify(signed) });
+  }
+
+  async stop(rule: string): Promise<void> {
+    await this.#call('stop', '', { rule });
+  }
+
+  async start(rule: string): Promise<void> {
+    await this.#call('start', '', { rule });
   }
 
   pinQuestions(): Promise<PinQuestion[]> {

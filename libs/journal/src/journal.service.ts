@@ -1,10 +1,11 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { Clock } from '#libs/platform';
+import { Clock, prepared } from '#libs/platform';
 import { AppError } from '#libs/platform/domain';
 import { type JournalAct, type JournalLeaf, journalLeaf } from './domain/entry.js';
+import { entryId, type EntryTick, nextTick } from './domain/entry-id.js';
 import { type Standing, whyStale } from './domain/staleness.js';
 
 /** A privileged act waits this long for its intent to be in an anchored checkpoint. */
@@ -14,6 +15,8 @@ const POLL_MILLISECONDS = 20;
 /** Stages entries in the caller's transaction, so that the act and its entry commit together or not at all. */
 @Injectable()
 export class Journal {
+  private tick: EntryTick | undefined;
+
   constructor(private readonly clock: Clock) {}
 
   /** Returns the entry id, which the rows that the act changes must carry in `entry_id`. */
@@ -24,7 +27,7 @@ export class Journal {
 
   async recordMany(tx: EntityManager, acts: readonly JournalAct[]): Promise<string[]> {
     const at = this.clock.now();
-    const leaves = acts.map((act) => journalLeaf(randomUUID(), act, at));
+    const leaves = acts.map((act) => journalLeaf(this.nextId(at), act, at));
     for (let i = 0; i < leaves.length; i += 1_000) await this.stage(tx, leaves.slice(i, i + 1_000));
     return leaves.map((leaf) => leaf.id);
   }
@@ -47,11 +50,16 @@ export class Journal {
     }
   }
 
+  private nextId(at: Date): string {
+    this.tick = nextTick(this.tick, at.getTime());
+    return entryId(this.tick, randomBytes(8));
+  }
+
   private async stage(tx: EntityManager, leaves: readonly JournalLeaf[]): Promise<void> {
     const [only] = leaves;
     if (only !== undefined && leaves.length === 1) {
       // Nearly every act is one entry: without arrays neither side has to build and take them apart.
-      await tx.query('INSERT INTO journal_stage (id, kind, subject, body, leaf_hash) VALUES ($1, $2, $3, $4, $5)', [only.id, only.kind, only.subject, Buffer.from(only.body), Buffer.from(only.leafHash)]);
+      await prepared(tx, 'journal-stage', 'INSERT INTO journal_stage (id, kind, subject, body, leaf_hash) VALUES ($1, $2, $3, $4, $5)', [only.id, only.kind, only.subject, only.body, only.leafHash]);
       return;
     }
     await tx.query(

@@ -7,6 +7,7 @@ export * from './config/load-config.js';
 export * from './config/environment.js';
 export * from './logger.js';
 export * from './stop-signal.js';
+export * from './terminal-input.js';
 export * from './local-socket.js';
 export * from './files.js';
 export * from './zod-reason.js';

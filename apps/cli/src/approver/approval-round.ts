@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { isAppError } from '#libs/platform';
-import type { HsmRequest, Ticket } from '#libs/signature';
+import type { HsmRequest, QuorumPolicy, Ticket } from '#libs/signature';
 import { CommandClient } from '../command-client.js';
 import type { RehearsalQuorum } from './rehearsal-quorum.js';
 
@@ -8,10 +8,10 @@ const LOOK_EVERY_MS = 50;
 
 interface Pending {
   readonly id: string;
-  readonly subject: HsmRequest | Ticket;
+  readonly subject: HsmRequest | Ticket | QuorumPolicy;
 }
 
-/** Looks what waits for approvers at the service, has two of them sign, and hands their signatures in. */
+/** Looks what waits for approvers at the service, has as many of them sign as it needs, and hands their signatures in. */
 export class ApprovalRound {
   private stopped = false;
   private running: Promise<void> = Promise.resolve();
@@ -42,7 +42,7 @@ export class ApprovalRound {
       } catch (error) {
         // The service is not there yet, or goes; a subject that is gone was taken by its deadline.
         if (!isAppError(error)) throw error;
-        if (error.code !== 'NOT_FOUND') {
+        if (error.code !== 'NOT_FOUND' && error.code !== 'APPROVAL_CLOSED') {
           client?.close();
           client = undefined;
         }
@@ -53,9 +53,9 @@ export class ApprovalRound {
   }
 
   /** A rejection by one approver is told, so that who asked does not wait for the deadline. */
-  private async decide(client: CommandClient, id: string, subject: HsmRequest | Ticket): Promise<void> {
+  private async decide(client: CommandClient, id: string, subject: HsmRequest | Ticket | QuorumPolicy): Promise<void> {
     try {
-      await client.call('approvals.submit', { id, approvals: await this.quorum.approve(subject) });
+      await client.call('approvals.submit', { id, approvals: await this.quorum.decide(subject) });
     } catch (error) {
       if (!isAppError(error) || error.code !== 'APPROVAL_REFUSED') throw error;
       await client.call('approvals.refuse', { id, approver: String(error.details['approver']), reason: String(error.details['reason']) });

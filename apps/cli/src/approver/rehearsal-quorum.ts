@@ -51,6 +51,12 @@ export class RehearsalQuorum {
     return Promise.all(this.approvers.slice(0, count).map((approver) => approver.sign(subject, subject.policyVersion)));
   }
 
+  /** Signatures of as many as the policy of this quorum wants. A new version is signed by all, for the version before it. */
+  async decide(subject: HsmRequest | Ticket | QuorumPolicy): Promise<Approval[]> {
+    if (subject.format !== 'hufu/hsm-policy/1') return this.approve(subject);
+    return Promise.all(this.approvers.map((approver) => approver.sign(subject, subject.version - 1)));
+  }
+
   stop(): void {
     for (const approver of this.approvers) approver.stop();
   }

@@ -1,9 +1,9 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { ChangeContent, Changes, type ChangeView, Departures, Leave, NewPerson, Operators, type OperatorView, type Shortage } from '#libs/access';
-import { AppError, zodReason } from '#libs/platform';
+import { ChangeContent, Changes, type ChangeView, CodeRequest, Departures, Enrolments, Leave, NewPerson, OperatorId, Operators, type OperatorView, Refusals, Sessions, type Shortage } from '#libs/access';
 import { admitted } from './operator-guard.js';
+import { parse } from './parsed.js';
 
 const id = z.uuid();
 const Page = z.strictObject({ after: id.optional(), limit: z.coerce.number().int().min(1).max(200).default(50) });
@@ -21,6 +21,9 @@ export class AccessController {
     private readonly operators: Operators,
     private readonly changes: Changes,
     private readonly departures: Departures,
+    private readonly enrolments: Enrolments,
+    private readonly sessions: Sessions,
+    private readonly refusals: Refusals,
   ) {}
 
   @Get('operators')
@@ -71,6 +74,24 @@ export class AccessController {
     return this.operators.suspend(by(request), parse(z.string().max(32), operatorId));
   }
 
+  @Delete('operators/:operatorId/sessions')
+  async endSessions(@Req() request: FastifyRequest, @Param('operatorId') operatorId: unknown): Promise<{ ended: number }> {
+    return { ended: await this.sessions.endAll(by(request), parse(OperatorId, operatorId)) };
+  }
+
+  @Delete('operators/:operatorId/sign-in-lock')
+  @HttpCode(204)
+  unlock(@Req() request: FastifyRequest, @Param('operatorId') operatorId: unknown): Promise<void> {
+    return this.refusals.unlock(by(request), parse(OperatorId, operatorId));
+  }
+
+  /** The code is shown once, to be handed over in person. */
+  @Post('persons/:personId/enrolment-codes')
+  @Header('cache-control', 'no-store')
+  enrolmentCode(@Req() request: FastifyRequest, @Param('personId') personId: unknown, @Body() body: unknown): Promise<{ code: string; expiresAt: Date }> {
+    return this.enrolments.code(by(request), parse(id, personId), parse(CodeRequest, body));
+  }
+
   @Post('persons/:personId/withdrawals')
   @HttpCode(204)
   withdraw(@Req() request: FastifyRequest, @Param('personId') personId: unknown, @Body() body: unknown): Promise<void> {
@@ -103,10 +124,4 @@ export class AccessController {
 
 function by(request: FastifyRequest): string {
   return admitted(request).acting.operatorId;
-}
-
-function parse<S extends z.ZodType>(schema: S, value: unknown): z.infer<S> {
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) throw new AppError('REQUEST_INVALID', { reason: zodReason(parsed.error) });
-  return parsed.data;
 }

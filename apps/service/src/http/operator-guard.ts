@@ -1,23 +1,29 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { DataSource } from 'typeorm';
-import { type Acting, denied, holds, Operators, scopeOf } from '#libs/access';
+import { type Acting, denied, holds, Operators, scopeOf, Sessions } from '#libs/access';
 import { Journal } from '#libs/journal';
 import { AppError, isAppError } from '#libs/platform';
 import { ROUTE_ROLES, routeName, type RouteRule } from './route-roles.js';
-import { SignedIn } from './signed-in.js';
+import { SignedIn, type SignedInAs } from './signed-in.js';
 
 /** What the guard leaves on a request that it let pass: who acts, and in which regions the route's roles count. */
 export interface Admitted {
   readonly acting: Acting;
   readonly scope: readonly string[];
+  readonly signedIn: SignedInAs;
 }
 
 const admissions = new WeakMap<object, Admitted>();
 
+/** Undefined on a request that no guard admitted. */
+export function admissionOf(request: FastifyRequest): Admitted | undefined {
+  return admissions.get(request);
+}
+
 /** Throws NOT_SIGNED_IN on a request that no guard admitted. */
 export function admitted(request: FastifyRequest): Admitted {
-  const found = admissions.get(request);
+  const found = admissionOf(request);
   if (found === undefined) throw new AppError('NOT_SIGNED_IN');
   return found;
 }
@@ -28,6 +34,7 @@ export class OperatorGuard implements CanActivate {
   constructor(
     private readonly signedIn: SignedIn,
     private readonly operators: Operators,
+    private readonly sessions: Sessions,
     private readonly journal: Journal,
     private readonly dataSource: DataSource,
   ) {}
@@ -37,20 +44,22 @@ export class OperatorGuard implements CanActivate {
     const route = routeName(request.method, request.routeOptions.url ?? '');
     const rule = Object.hasOwn(ROUTE_ROLES, route) ? ROUTE_ROLES[route] : undefined;
     if (rule !== undefined && 'public' in rule) return true;
-    const operatorId = await this.signedIn.operatorOf(request);
-    if (operatorId === undefined) throw new AppError('NOT_SIGNED_IN');
-    admissions.set(request, await this.admit(operatorId, route, rule ?? { roles: [] }));
+    const signedIn = await this.signedIn.of(request);
+    if (signedIn === undefined) throw new AppError('NOT_SIGNED_IN');
+    admissions.set(request, await this.admit(signedIn, route, rule ?? { roles: [] }));
     return true;
   }
 
-  private async admit(operatorId: string, route: string, rule: Exclude<RouteRule, { public: string }>): Promise<Admitted> {
+  private async admit(signedIn: SignedInAs, route: string, rule: Exclude<RouteRule, { public: string }>): Promise<Admitted> {
     try {
-      const acting = await this.operators.acting(operatorId);
-      if ('signedIn' in rule) return { acting, scope: [] };
-      if (!rule.roles.some((role) => holds(acting, role))) throw denied(route, rule.roles);
-      return { acting, scope: scopeOf(acting, rule.roles) };
+      const acting = await this.operators.acting(signedIn.operatorId, signedIn.session?.credentialId);
+      const roles = 'signedIn' in rule ? [] : rule.roles;
+      if (!('signedIn' in rule) && !roles.some((role) => holds(acting, role))) throw denied(route, roles);
+      if (rule.fresh === true) this.sessions.requireFresh(signedIn.provenAt);
+      return { acting, scope: scopeOf(acting, roles), signedIn };
     } catch (error) {
-      if (isAppError(error)) await this.journalRefusal(operatorId, route, error);
+      // Being asked for a fresh proof is no refusal: the same request comes again.
+      if (isAppError(error) && error.code !== 'STEP_UP_REQUIRED') await this.journalRefusal(signedIn.operatorId, route, error);
       throw error;
     }
   }

@@ -34,6 +34,11 @@ export function credentialsOf(record: PersonRecord): Row<'credential'>[] {
   return record.credential.map((row) => cut(row as Row<'credential'> & Interval, row.credentialId, record) as Row<'credential'>);
 }
 
+/** Throws CREDENTIAL_NOT_IN_FORCE. */
+export function requireInForce(record: PersonRecord, credentialId: string, at: Date): void {
+  if (!credentialsOf(record).some((held) => held.credentialId === credentialId && covers(held, at))) throw new AppError('CREDENTIAL_NOT_IN_FORCE');
+}
+
 export function covers({ validFrom, validUntil }: Interval, at: Date): boolean {
   return validFrom <= at && (validUntil === null || at < validUntil);
 }

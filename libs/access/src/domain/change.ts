@@ -36,6 +36,7 @@ export const ChangeContent = z.discriminatedUnion('kind', [
       validUntil: moment,
       replaces: z.uuid().nullable().default(null),
     })
+    .refine(({ method, purpose }) => method !== 'plain' || purpose !== 'signIn', 'nobody signs in with a plain key')
     .refine(({ act, replaces }) => (act === 'add') === (replaces === null), 'a replaced or reset credential is named, an added one replaces none'),
 ]);
 export type ChangeContent = z.infer<typeof ChangeContent>;

@@ -10,7 +10,7 @@ import { ROLE_NAMES, type RoleName } from './role.js';
 
 const moment = z.iso.datetime({ precision: 3 });
 
-/** One of the first operators: a person, the account, what vets them, the roles and the key that approves. */
+/** One of the first operators: a person, the account, what vets them, the roles and two keys: one approves, one signs in. */
 export const FirstOperator = z.strictObject({
   operatorId: OperatorId,
   identityNumber: IdentityNumber,
@@ -19,7 +19,10 @@ export const FirstOperator = z.strictObject({
   region: z.string().regex(/^[0-9]{6}$/),
   qualifications: z.array(z.strictObject({ kind: z.enum(QUALIFICATION_KINDS), validFrom: moment, validUntil: moment, evidenceDigest: Digest })).max(32),
   roles: z.array(z.strictObject({ role: z.enum(ROLE_NAMES), regions: z.array(RegionPrefix).max(64) })).min(1).max(4),
+  /** The key that approves. */
   credential: z.strictObject({ method: z.enum(CREDENTIAL_METHODS), keyDigest: Digest, validUntil: moment }),
+  /** The key that signs in, another one. */
+  signIn: z.strictObject({ method: z.enum(CREDENTIAL_METHODS), keyDigest: Digest, validUntil: moment }).refine(({ method }) => method !== 'plain', 'nobody signs in with a plain key'),
 });
 export type FirstOperator = z.infer<typeof FirstOperator>;
 
@@ -41,7 +44,7 @@ export const FIRST_LEAST = { systemAdministrator: 1, securityAdministrator: 2, a
 /** One person, one account, one key, at the beginning; roles as for anybody else; the approver list is theirs. Throws INITIALISATION_INVALID, ROLE_EXCLUDED, ROLE_NOT_QUALIFIED. */
 export function requireFoundable(operators: readonly FirstOperator[], approvers: readonly FirstApprover[], rules: ExclusionRules, at: Date): void {
   for (const unique of ['operatorId', 'identityNumber'] as const) requireDistinct(unique, operators.map((each) => each[unique]));
-  requireDistinct('keyDigest', operators.map(({ credential }) => credential.keyDigest));
+  requireDistinct('keyDigest', operators.flatMap(({ credential, signIn }) => [credential.keyDigest, signIn.keyDigest]));
   for (const [role, least] of Object.entries(FIRST_LEAST)) {
     const found = operators.filter(({ roles }) => roles.some((each) => each.role === role)).length;
     if (found < least) throw invalid(`${least} × ${role} needed, ${found} given`);

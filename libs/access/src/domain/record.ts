@@ -56,7 +56,8 @@ export const ROWS = {
   change: z.strictObject({ changeId: id, personId: id, proposerId: OperatorId, content: z.string().max(4096), expiresAt: time, recordedAt: time }),
   confirmation: z.strictObject({ changeId: id, personId: id, leg: z.enum(['security', 'audit']), confirmerId: OperatorId, confirmerPersonId: id, recordedAt: time }),
   refusal: z.strictObject({ changeId: id, personId: id, byOperatorId: OperatorId, reason: Reason, recordedAt: time }),
-  notice: z.strictObject({ noticeId: id, personId: id, changeId: id, event: z.enum(['proposed', 'confirmed', 'refused']), recordedAt: time }),
+  /** About a change, or about what happened to the sign-in of the person. */
+  notice: z.strictObject({ noticeId: id, personId: id, changeId: id.nullable(), event: z.enum(['proposed', 'confirmed', 'refused', 'signInLocked', 'authenticatorCloned']), recordedAt: time }),
 } as const;
 
 export type RowKind = keyof typeof ROWS;

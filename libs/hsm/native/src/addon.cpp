@@ -1,4 +1,4 @@
-// executor.node: open(…) → the object of libs/hsm/src/agent/executor.ts, and harden(…).
+// executor.node: open(…) → the object of libs/hsm/src/agent/executor.ts, harden(…) and login(…).
 #include <cstring>
 
 #include "napi.hpp"
@@ -213,6 +213,7 @@ NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {
       {"open", nullptr, guarded<open>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"harden", nullptr, guarded<harden>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"login", nullptr, guarded<login>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   napi_define_properties(env, exports, std::size(functions), functions);
   return exports;

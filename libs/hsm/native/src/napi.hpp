@@ -143,5 +143,6 @@ napi_value guarded(napi_env env, napi_callback_info info) {
 }
 
 napi_value harden(Call &call);
+napi_value login(Call &call);
 
 }  // namespace hufu

@@ -4,6 +4,7 @@ import { isFatal, pkcs11ErrorDetails } from '../domain/pkcs11-errors.js';
 import type { AgentOrder, AgentReport } from '../ipc.js';
 import { harden } from './harden.js';
 import { KeyDirectory } from './key-directory.js';
+import { ModuleChanged } from './module-digest.js';
 import { findToken, type FoundToken, type OpenedToken, openToken, PinRefused, TokenMissing } from './open-token.js';
 import { Probe } from './probe.js';
 import { RecipeRunner } from './run-recipe.js';
@@ -72,7 +73,7 @@ class Agent {
     const found = this.#found;
     this.#found = undefined;
     try {
-      if (found !== undefined) this.#open(openToken(found.token, found.start.profile, pin), found.start);
+      if (found !== undefined) this.#open(openToken(found.token, found.start.profile, pin, found.start.identityNonce), found.start);
     } catch (error) {
       // On disk before anybody hears of it: a crash here must not lead to a second try.
       if (found !== undefined && error instanceof PinRefused) latch(found.start.latchFile, { device: this.#device, ckr: error.message, at: new Date().toISOString() });
@@ -82,14 +83,14 @@ class Agent {
     }
   }
 
-  #open({ token, executor, description }: OpenedToken, order: Order<'start'>): void {
+  #open({ token, executor, description, identity }: OpenedToken, order: Order<'start'>): void {
     const recorded = new Map(Object.entries(order.fingerprints));
     const directory = new KeyDirectory(token, executor, recorded, (keyId, value, keyClass) => report({ kind: 'fingerprint', keyId, value, keyClass }));
     this.#runner = new RecipeRunner({ token, executor, directory }, order.testKeys);
     this.#probe = new Probe(executor, (ckr) => reportAndEnd({ kind: 'gone', ckr }));
     // One login in the life of an agent: the supervisor counts the lives.
     setTimeout(() => globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' }), TIDY_AFTER_MS).unref();
-    report({ kind: 'up', token: description, sessions: executor.counts().sessions, loginEpoch: 1 });
+    report({ kind: 'up', token: description, sessions: executor.counts().sessions, loginEpoch: 1, identity });
   }
 
   /** Graphene is for making tokens: an agent that serves does without it, and starts in half the time. */
@@ -138,7 +139,8 @@ class Agent {
   }
 }
 
-function stateOf(error: unknown): 'missing' | 'pinLatched' | 'failed' {
+function stateOf(error: unknown): 'missing' | 'pinLatched' | 'moduleChanged' | 'failed' {
+  if (error instanceof ModuleChanged) return 'moduleChanged';
   if (error instanceof PinRefused) return 'pinLatched';
   return error instanceof TokenMissing ? 'missing' : 'failed';
 }

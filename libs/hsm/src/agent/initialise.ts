@@ -17,7 +17,7 @@ const MAKING = {
 export function initialiseToken(place: TokenPlace, profile: VendorProfile, label: string, soPin: Uint8Array, pin: Uint8Array): void {
   if (profile.initialisation === 'none') throw new Error('this profile is initialised by its vendor’s tools');
   const making = MAKING[profile.initialisation];
-  const module = new graphene.Module(openModule(place));
+  const module = new graphene.Module(openModule(place).lib);
   const slot = slotsOf(module).at(making.slot);
   if (slot === undefined) throw new Error('the module has no free slot');
   const so = making.initialises ? text(soPin) : '';

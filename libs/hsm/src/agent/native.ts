@@ -28,6 +28,8 @@ export interface ExecutorAlgorithm {
 interface Native {
   open(options: ExecutorOptions): Executor;
   harden(options: { readonly undumpable: boolean; readonly dieWithParent: boolean }): void;
+  /** C_Login as CKU_USER in a session of pkcs11js; the PIN is read where it lies. Returns the CKR. */
+  login(options: { readonly modulePath: string; readonly session: bigint }, pin: Uint8Array): number;
 }
 
 /** The addon of libs/hsm/native, built by ./hufu. Its place stands in package.json, the same for src and dist. */

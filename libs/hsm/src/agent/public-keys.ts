@@ -16,6 +16,11 @@ export function readPublicKey(token: Token, keyId: KeyId): { algorithm: Asymmetr
   const [handle] = handles;
   if (handle === undefined) throw new AppError('KEY_NOT_FOUND', { device: token.device, keyId });
   if (handles.length > 1) throw new AppError('KEY_ID_AMBIGUOUS', { device: token.device, keyId, count: handles.length });
+  return publicKeyOf(token, handle);
+}
+
+/** Of this public object. Throws HSM_ANSWER_WRONG for a key type that the profile does not know, or a point that is none. */
+export function publicKeyOf(token: Token, handle: Handle): { algorithm: AsymmetricAlgorithm; spki: Uint8Array } {
   const keyType = token.number(handle, 'CKA_KEY_TYPE');
   const algorithm = ASYMMETRIC_ALGORITHMS.find((name) => numberOf(token.profile, SIGNING_NAMES[name].keyType) === keyType);
   if (algorithm === undefined) throw new AppError('HSM_ANSWER_WRONG', { device: token.device, what: `key type ${keyType}` });
@@ -25,6 +30,11 @@ export function readPublicKey(token: Token, keyId: KeyId): { algorithm: Asymmetr
 function rsa(token: Token, handle: Handle): Uint8Array {
   const key = derSequence(derUnsigned(token.bytes(handle, 'CKA_MODULUS')), derUnsigned(token.bytes(handle, 'CKA_PUBLIC_EXPONENT')));
   return derSequence(derSequence(derOid('1.2.840.113549.1.1.1'), derNull()), derBitString(key));
+}
+
+/** SubjectPublicKeyInfo of a public object that is known to lie on P-256. */
+export function p256Spki(token: Token, handle: Handle): Uint8Array {
+  return elliptic(token, handle, CURVES.p256);
 }
 
 /** CKA_EC_POINT is an OCTET STRING around the point by the standard, and the bare point in some modules; the length tells. */

@@ -1,13 +1,13 @@
 import { AppError } from '#libs/platform/domain';
 import { PACKED_RECIPES, type PackedRecipe } from '../domain/batch.js';
 import type { KeyClass } from '../domain/key-class.js';
-import type { RecipeName, RecipeRequest } from '../domain/recipes.js';
+import type { RecipeName, RecipeRequest, SupervisorRecipe } from '../domain/recipes.js';
 import { type BatchWork, runBatch } from './batch-run.js';
 import type { Grant } from './key-lookup.js';
 import type { TransferOffer, TransferPackage, TransferTarget } from './transfer.js';
 
 /** What the supervisor may order: the recipes of clients that touch one device, and the steps of a transfer. */
-type AgentRequests = { [R in Exclude<RecipeName, 'devices' | 'fleet' | 'deviceNote' | 'pinQuestions' | 'pinAnswer' | 'transfer' | PackedRecipe>]: RecipeRequest<R> } & {
+type AgentRequests = { [R in Exclude<RecipeName, SupervisorRecipe | 'transfer' | PackedRecipe>]: RecipeRequest<R> } & {
   transferOpen: { keyId: string };
   transferWrap: { keyId: string; offer: TransferOffer };
   transferClose: { keyId: string; parcel: TransferPackage };

@@ -76,6 +76,7 @@ describe('authorityOf', () => {
   it('names what is free and what is not, one by one', () => {
     const found = Object.fromEntries((Object.keys(RECIPES) as RecipeName[]).filter((recipe) => recipe !== 'sign').map((recipe) => [recipe, authorityOf(recipe, {}).authority]));
     expect(found).toEqual({
+      policyChain: 'free', addPolicy: 'free', stop: 'free', start: 'approvals',
       devices: 'free', fleet: 'free', deviceNote: 'free', pinQuestions: 'free', pinAnswer: 'free', inventory: 'free', knownAnswers: 'free', checkValues: 'free', fingerprints: 'free',
       protectForCard: 'ticket', commandMacs: 'ticket', authenticateToCard: 'ticket', purchaseMacs: 'ticket', tacs: 'ticket',
       generateKey: 'approvals', generateKeyPair: 'approvals', importTestTransportKey: 'approvals', transfer: 'approvals', seal: 'approvals', destroy: 'approvals',

@@ -20,6 +20,12 @@ const AUTHORITIES: Readonly<Record<Exclude<RecipeName, 'sign'>, Authority>> = {
   knownAnswers: 'free',
   checkValues: 'free',
   fingerprints: 'free',
+  policyChain: 'free',
+  // The quorum before it has signed it, which is looked at where it is kept.
+  addPolicy: 'free',
+  // One person may stop; a quorum starts again.
+  stop: 'free',
+  start: 'approvals',
   protectForCard: 'ticket',
   commandMacs: 'ticket',
   authenticateToCard: 'ticket',
@@ -37,6 +43,11 @@ export interface Authorised {
   readonly authority: Authority;
   /** Name of the rule in the signed policy. */
   readonly rule: string;
+}
+
+/** A stop of the rule by which stops are ended could not be ended. */
+export function isStoppable(rule: string): boolean {
+  return rule !== 'start' && POLICY_RULES.includes(rule);
 }
 
 export function authorityOf(recipe: RecipeName, request: unknown): Authorised {

@@ -32,6 +32,8 @@ export interface DeviceRecord {
   readonly manufacturer: string;
   readonly model: string;
   readonly firmware: string;
+  /** Of the module's file, hex: what the configuration pins. */
+  readonly moduleSha256: string;
   readonly site: string;
   readonly productCertificate: { readonly number: string; readonly validUntil: string } | undefined;
   /** SHA-256 over the configuration snapshot (mechanisms, flags, firmware), and when it last changed. */
@@ -57,6 +59,8 @@ export interface FleetDevice {
 export interface FleetStatus {
   readonly devices: readonly FleetDevice[];
   readonly groups: readonly { readonly group: DeviceGroup; readonly up: number; readonly of: number }[];
+  /** Rules of the policy that somebody has stopped. */
+  readonly stopped: readonly string[];
   /** Answers that a device gave online in the known-answer interval before it was quarantined: to be looked at again. */
   readonly doubtful: readonly { readonly device: string; readonly recipe: string; readonly at: string; readonly keyIds: readonly string[] }[];
 }

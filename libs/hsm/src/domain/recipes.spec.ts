@@ -10,6 +10,10 @@ const GOOD: { readonly [R in RecipeName]: object } = {
   deviceNote: { device: 'general-1', step: 'patrol', by: 'duty', note: 'seals intact' },
   pinQuestions: {},
   pinAnswer: { device: 'general-1', tokenSerial: 'A1', pinId: keyId, answer: 'leave' },
+  policyChain: {},
+  addPolicy: { signed: '{}' },
+  stop: { rule: 'sign:certificate' },
+  start: { rule: 'tacs' },
   inventory: {},
   knownAnswers: {},
   generateKey: { keyId, label: '根密钥/1', keyClass: 'dataRoot', algorithm: 'aes128' },
@@ -44,6 +48,8 @@ describe('recipe requests', () => {
     ['checkValues', 'a batch that is no Uint8Array', { batch: '00' }],
     ['fingerprints', 'a batch of nothing', { batch: bytes(0) }],
     ['sign', 'an unknown purpose', { items: [{ keyId, purpose: 'anything', bytes: bytes(10) }] }],
+    ['stop', 'a rule that is none by its form', { rule: 'tacs now' }],
+    ['addPolicy', 'a policy that is no text', { signed: {} }],
     ['transfer', 'a device name with a path', { keyId, from: '../x', to: 'general-1' }],
   ])('%s refuses %s', (recipe, _, request) => {
     expect(RECIPES[recipe].safeParse(request).success).toBe(false);

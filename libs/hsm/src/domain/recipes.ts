@@ -6,6 +6,8 @@ import { DEVICE_GROUPS } from './device-group.js';
 import { PIN_ANSWERS } from './pin-question.js';
 import { KEY_CLASSES, type DiversificationClass, type KeyClass, type SigningClass } from './key-class.js';
 
+/** A policy of 256 approvers, each with its credential, and their approvals. */
+const POLICY_TEXT_MOST = 2 * 1024 * 1024;
 /** Signatures in one call at most. */
 export const SIGN_MOST = 1000;
 
@@ -19,6 +21,7 @@ const packed = z.strictObject({ batch: bytes(9, 4 * 1024 * 1024) });
 
 const keyId = z.string().regex(/^[0-9A-F]{32}$/, '32 upper-case hex characters');
 const label = z.string().min(1).max(64).regex(/^\P{Cc}+$/u, 'a label has no control characters');
+const rule = z.string().regex(/^[A-Za-z]{1,32}(:[A-Za-z]{1,31})?$/, 'a rule of the policy');
 const device = z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'a device name');
 
 const classesOf = (kind: 'diversification' | 'signing') =>
@@ -53,9 +56,18 @@ export const RECIPES = {
   deviceNote: z.strictObject({ device, step: z.string().max(64), by: z.string().min(1).max(64), note: z.string().max(1000) }),
   pinQuestions: z.strictObject({}),
   pinAnswer: z.strictObject({ device, tokenSerial: z.string().max(32), pinId: keyId, answer: z.enum(PIN_ANSWERS) }),
+  /** Every version of the signed policy, the first one first. */
+  policyChain: z.strictObject({}),
+  /** The next version as JSON; judged by the one in force where it is kept (supervisor/policy-folder.ts). */
+  addPolicy: z.strictObject({ signed: z.string().min(2).max(POLICY_TEXT_MOST) }),
+  stop: z.strictObject({ rule }),
+  start: z.strictObject({ rule }),
 } as const;
 
 export type RecipeName = keyof typeof RECIPES;
+
+/** What the supervisor answers itself: no device hears of it. */
+export type SupervisorRecipe = 'devices' | 'fleet' | 'deviceNote' | 'pinQuestions' | 'pinAnswer' | 'policyChain' | 'addPolicy' | 'stop' | 'start';
 
 /** Recipes that may be asked of a group and moved to a sibling: they change nothing in a device. */
 export const IDEMPOTENT_RECIPES: ReadonlySet<RecipeName> = new Set([...PACKED_RECIPES, 'sign']);

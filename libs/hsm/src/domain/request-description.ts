@@ -28,6 +28,7 @@ const DESCRIBE: { readonly [R in RecipeName]?: (request: RecipeRequest<R>) => Re
   transfer: ({ keyId, from, to }) => ({ keys: [keyId], parameters: { from, to }, count: 1 }),
   seal: ({ keyId }) => ({ keys: [keyId], parameters: {}, count: 1 }),
   destroy: ({ keyId }) => ({ keys: [keyId], parameters: {}, count: 1 }),
+  start: ({ rule }) => ({ keys: [], parameters: { rule }, count: 1 }),
   checkValues: packed,
   fingerprints: packed,
   protectForCard: packed,

@@ -44,6 +44,8 @@ export const VendorProfile = z.strictObject({
   sm2PointForm: z.enum(['octetString', 'bare']).default('octetString'),
   /** Key transport between devices: RSA-OAEP (SHA-1) for an AES KEK, then RFC 3394. */
   transfer: z.boolean(),
+  /** CKA_LABEL of a P-256 pair that the device made for itself: it has to sign a challenge at each login. */
+  identity: z.string().min(1).max(64).optional(),
   notEnforced: z.array(z.enum(NOT_ENFORCED_NAMES)).default([]),
   tuning: z.strictObject({
     /** Sessions (= threads) of the executor; the token's own limit counts if lower. */

@@ -1,7 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { AppError, ERROR_TEXTS, type ErrorCode } from '#libs/platform/domain';
+import { AppError, ERROR_TEXTS, type ErrorCode, isAppError } from '#libs/platform/domain';
 import { type Logger, writeFileAtomic } from '#libs/platform/host';
 import { Breaker } from '../domain/breaker.js';
 import type { DeviceCounters } from '../domain/fleet-status.js';
@@ -10,6 +11,7 @@ import { Lanes } from '../domain/lanes.js';
 import { Latency } from '../domain/latency.js';
 import { TokenBucket } from '../domain/token-bucket.js';
 import type { PinAnswer, PinQuestion } from '../domain/pin-question.js';
+import { IDENTITY_NONCE_BYTES } from '../domain/token-identity.js';
 import type { VendorProfile } from '../domain/vendor-profile.js';
 import type { DeviceStatus } from '../hsm.js';
 import type { DeviceConfig } from '../hsm-config.js';
@@ -19,12 +21,16 @@ import { forkAgent, onReport, sendSecret } from './fork-agent.js';
 import { readPin, requirePinFile } from './pin-file.js';
 import { PinRecord } from './pin-record.js';
 import { ensureEmbeddedToken } from './token-folder.js';
+import type { Expectations, Shown, TokenPins } from './token-pins.js';
 import { agentSetting, tokenFilesPresent } from './token-place.js';
 
 const START_SECONDS = 30;
 const BACKOFF_MOST_SECONDS = 60;
 /** A device that was unplugged is no crash: its return is seen soon, however often it goes. */
 const MISSING_LOOK_MOST_SECONDS = 5;
+/** No agent runs, and the reason is more than a crash. */
+const REFUSED_STATES = ['missing', 'pinLatched', 'moduleChanged', 'tokenReplaced'] as const;
+type RefusedState = (typeof REFUSED_STATES)[number];
 /** Up this long, a crash is a new one and not the next of a row. */
 const STEADY_SECONDS = 10;
 const LATCH_LOOK_SECONDS = 1;
@@ -46,9 +52,10 @@ export interface AgentOptions {
   readonly log: Logger;
   /** keyId → fingerprint as recorded. */
   readonly fingerprints: () => Readonly<Record<string, string>>;
+  readonly pins: TokenPins;
   readonly onFingerprint: (device: string, keyId: string, value: string, keyClass: KeyClass) => void;
   /** A login was made; the device serves when the promise resolves. Rejects: it is taken down again. */
-  readonly onUp: (agent: DeviceAgent, token: TokenDescription) => Promise<void>;
+  readonly onUp: (agent: DeviceAgent, token: TokenDescription, shown: Shown) => Promise<void>;
 }
 
 interface Work {
@@ -97,6 +104,8 @@ export class DeviceAgent {
   #backoffSeconds = 0;
   #missingSeconds = 1;
   #upSinceMs = 0;
+  /** What this agent's token has to sign. */
+  #nonce: Uint8Array = new Uint8Array();
   #timer: NodeJS.Timeout | undefined;
   #watchdog: AgentWatchdog | undefined;
   #stopped = false;
@@ -240,6 +249,8 @@ export class DeviceAgent {
     const device = this.name;
     if (this.#state === 'pinLatched') return new AppError('PIN_REFUSED', { device, latch: this.latchFile });
     if (this.#state === 'missing') return new AppError('TOKEN_MISSING', { device, reason: this.#reason });
+    if (this.#state === 'moduleChanged') return new AppError('MODULE_CHANGED', { device, reason: this.#reason });
+    if (this.#state === 'tokenReplaced') return new AppError('TOKEN_REPLACED', { device, reason: this.#reason, pin: this.options.pins.fileOf(device) });
     if (this.#state === 'quarantined') return new AppError('HSM_DEVICE_DOWN', { device, reason: `quarantined: ${this.#reason}` });
     return new AppError('HSM_DEVICE_DOWN', { device, reason: this.breaker.state === 'closed' ? this.#reason : 'breaker open' });
   }
@@ -261,11 +272,12 @@ export class DeviceAgent {
     const { place, environment } = agentSetting(config, profile, options.stateDir);
     const child = forkAgent(options.agentEntry, options.mode === 'production' ? { ...environment, HUFU_PROFILE: 'production' } : environment);
     this.#child = child;
+    this.#nonce = randomBytes(IDENTITY_NONCE_BYTES);
     this.counts.agentRestarts++;
     this.#timer = setTimeout(() => child.kill('SIGKILL'), START_SECONDS * 1000);
     onReport(child, (report) => {
       if (report.kind !== 'awake') return this.#hearOrEnd(child, report);
-      child.send({ kind: 'start', place, profile, testKeys: config.testKeys, latchFile: this.latchFile, fingerprints: options.fingerprints() }, () => undefined);
+      child.send({ kind: 'start', place, profile, testKeys: config.testKeys, latchFile: this.latchFile, identityNonce: this.#nonce, fingerprints: options.fingerprints() }, () => undefined);
     });
     child.on('error', () => undefined);
     child.on('exit', (code, signal) => {
@@ -290,9 +302,10 @@ export class DeviceAgent {
       case 'token':
         return this.#found(child, report.serial);
       case 'up':
-        return this.#up(child, report.token, report.sessions);
+        return this.#up(child, report.token, report.sessions, { serial: report.token.serial, proof: report.identity, nonce: this.#nonce });
       case 'missing':
       case 'pinLatched':
+      case 'moduleChanged':
       case 'failed':
         // The agent ends by itself after this; its exit does the rest.
         [this.#state, this.#reason] = [report.kind === 'failed' ? 'down' : report.kind, report.reason];
@@ -320,6 +333,8 @@ export class DeviceAgent {
 
   /** A PIN that this token has taken before is given at once; any other waits for whoever knows of all hosts. */
   #found(child: ChildProcess, tokenSerial: string): void {
+    const fault = this.options.pins.serialFault(this.name, tokenSerial, this.#expected);
+    if (fault !== undefined) return this.#replaced(child, fault);
     if (this.#pin.isProven(tokenSerial)) return this.#logIn(child);
     this.#pinQuestion = { device: this.name, tokenSerial, pinId: this.#pin.pinId, state: this.#pin.isTried ? 'tried' : 'awaited' };
     clearTimeout(this.#timer);
@@ -374,10 +389,24 @@ export class DeviceAgent {
     this.#pinQuestion = tokenSerial === undefined ? undefined : { device: this.name, tokenSerial, pinId: this.#pin.pinId, state };
   }
 
-  #up(child: ChildProcess, token: TokenDescription, sessions: number): void {
+  get #expected(): Expectations {
+    return { identity: this.profile.identity !== undefined, uniqueSerial: !this.profile.notEnforced.includes('uniqueSerial') };
+  }
+
+  /** Not the token that this host knows: nobody asks it, and a right one is looked for with pauses. */
+  #replaced(child: ChildProcess, reason: string): void {
+    [this.#state, this.#reason, this.#serving] = ['tokenReplaced', reason, false];
+    this.options.log.error('device refused', this.unavailable(), { device: this.name });
+    this.#refuseAll(this.unavailable());
+    child.kill('SIGKILL');
+  }
+
+  #up(child: ChildProcess, token: TokenDescription, sessions: number, shown: Shown): void {
     clearTimeout(this.#timer);
     this.#pin.proved(token.serial);
     this.#tell('accepted');
+    const fault = this.options.pins.identityFault(this.name, shown, this.#expected);
+    if (fault !== undefined) return this.#replaced(child, fault);
     [this.#state, this.#reason] = this.#lie === undefined ? ['up', ''] : ['quarantined', this.#lie];
     [this.#token, this.#sessions] = [token, sessions];
     this.#epoch++;
@@ -394,7 +423,7 @@ export class DeviceAgent {
       hung: (reason) => this.kill(reason),
     });
     this.#watchdog.start();
-    this.options.onUp(this, token).then(
+    this.options.onUp(this, token, shown).then(
       () => {
         if (this.#child !== child) return;
         this.#serving = true;
@@ -403,6 +432,7 @@ export class DeviceAgent {
         this.#pump();
       },
       (error: unknown) => {
+        if (this.#child === child && isAppError(error) && error.code === 'TOKEN_REPLACED') return this.#replaced(child, String(error.details['reason']));
         this.options.log.error('device does not serve', error, { device: this.name });
         this.#settled();
         // Nothing else would ask it again: it would stay up and serve nobody until its agent ends.
@@ -469,12 +499,12 @@ export class DeviceAgent {
     const wasUp = this.#upSinceMs > 0;
     if (wasUp && performance.now() - this.#upSinceMs > STEADY_SECONDS * 1000) this.#backoffSeconds = 0;
     this.#upSinceMs = 0;
-    const known = this.#state === 'missing' || this.#state === 'pinLatched';
-    this.#retire(known ? (this.#state as 'missing' | 'pinLatched') : 'down', this.#reason === '' ? how : this.#reason);
+    const known = REFUSED_STATES.find((state) => state === this.#state);
+    this.#retire(known ?? 'down', this.#reason === '' ? how : this.#reason);
   }
 
   /** No agent runs now: refuse what waits, and plan the next look. */
-  #retire(state: 'missing' | 'pinLatched' | 'down', reason: string, error?: unknown): void {
+  #retire(state: RefusedState | 'down', reason: string, error?: unknown): void {
     [this.#state, this.#reason, this.#serving] = [state, reason, false];
     this.#watchdog?.stop();
     this.#refuseAll(this.unavailable());
@@ -484,9 +514,9 @@ export class DeviceAgent {
     if (error !== undefined) this.options.log.error('agent start failed', error, { device: this.name });
     if (state === 'pinLatched') return this.#waitForLatch();
     // A crash is answered at once, the next of a row after a pause; a token that is not there is looked for after one.
-    const pause = state === 'missing' ? this.#missingSeconds : this.#backoffSeconds;
+    const pause = state === 'down' ? this.#backoffSeconds : this.#missingSeconds;
     this.#timer = setTimeout(() => this.start(), pause * 1000);
-    if (state === 'missing') this.#missingSeconds = Math.min(this.#missingSeconds * 2, MISSING_LOOK_MOST_SECONDS);
+    if (state !== 'down') this.#missingSeconds = Math.min(this.#missingSeconds * 2, MISSING_LOOK_MOST_SECONDS);
     else this.#backoffSeconds = Math.min(Math.max(1, this.#backoffSeconds * 2), BACKOFF_MOST_SECONDS);
   }
 

@@ -58,6 +58,7 @@ export class DeviceRecords {
       manufacturer: token?.manufacturer ?? '',
       model: token?.model ?? '',
       firmware: token?.firmware ?? '',
+      moduleSha256: token?.moduleSha256 ?? '',
       site: config.site,
       productCertificate: config.productCertificate,
       missing: token?.missing ?? [],
@@ -90,7 +91,7 @@ export class DeviceRecords {
 const HISTORY_SHOWN = 20;
 
 function differences(before: TokenDescription, now: TokenDescription): string[] {
-  const plain = (['serial', 'label', 'manufacturer', 'model', 'firmware', 'flags'] as const).flatMap((field) => (before[field] === now[field] ? [] : [`${field}: ${before[field]} → ${now[field]}`]));
+  const plain = (['serial', 'label', 'manufacturer', 'model', 'firmware', 'flags', 'moduleSha256'] as const).flatMap((field) => (before[field] === now[field] ? [] : [`${field}: ${before[field]} → ${now[field]}`]));
   const hex = (numbers: readonly number[]): string => numbers.map((number) => `0x${number.toString(16)}`).join(' ');
   const gone = before.mechanisms.filter((number) => !now.mechanisms.includes(number));
   const fresh = now.mechanisms.filter((number) => !before.mechanisms.includes(number));

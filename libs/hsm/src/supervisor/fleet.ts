@@ -15,6 +15,8 @@ import type { FingerprintRecord } from './fingerprint-record.js';
 import type { Gate } from './gate.js';
 import { allFailed, type Failure, isBusy, nobodyAnswers, offers, refusesRequest } from './group-errors.js';
 import type { KnownAnswerWatch } from './known-answer-watch.js';
+import type { PolicyFolder } from './policy-folder.js';
+import type { TokenPins } from './token-pins.js';
 import { Transfers } from './transfers.js';
 import { UnprovenAnswers } from './unproven-answers.js';
 
@@ -43,9 +45,11 @@ interface Answered {
 export interface FleetParts {
   readonly agents: ReadonlyMap<string, DeviceAgent>;
   readonly gate: Gate;
+  readonly policies: PolicyFolder;
   readonly watch: () => KnownAnswerWatch;
   readonly records: DeviceRecords;
   readonly fingerprints: FingerprintRecord;
+  readonly pins: TokenPins;
   readonly now: () => Date;
 }
 
@@ -71,6 +75,10 @@ export class Fleet {
     if (recipe === 'fleet') return this.status();
     if (recipe === 'pinQuestions') return [...this.parts.agents.values()].flatMap((agent) => agent.pinQuestion ?? []);
     if (recipe === 'pinAnswer') return this.#answerPin(parsed.data as RecipeRequest<'pinAnswer'>);
+    if (recipe === 'policyChain') return this.parts.policies.chain();
+    if (recipe === 'addPolicy') return this.parts.policies.add((parsed.data as RecipeRequest<'addPolicy'>).signed, this.parts.now());
+    if (recipe === 'stop') return this.parts.gate.stop((parsed.data as RecipeRequest<'stop'>).rule);
+    if (recipe === 'start') return this.parts.gate.start({ client, recipe, request: parsed.data, authorisation: asked.authorisation, devices: [], holders: [] });
     if (recipe === 'deviceNote') return this.#note(parsed.data as RecipeRequest<'deviceNote'>);
     const work = this.#read(client, asked, parsed.data, classes);
     const named = this.#named(recipe, device, parsed.data);
@@ -84,7 +92,7 @@ export class Fleet {
       devices: named.map((agent) => ({ device: agent.name, tokenSerial: agent.tokenSerial })),
       holders: named.filter((agent) => !agent.serves || agent.keys.has((parsed.data as { keyId?: string }).keyId ?? '')).map((agent) => agent.name),
     });
-    if (recipe === 'transfer') return this.#transfers.run(parsed.data as RecipeRequest<'transfer'>, classes);
+    if (recipe === 'transfer') return this.#transfer(parsed.data as RecipeRequest<'transfer'>, classes);
     if (device.startsWith('@')) return asked.paired ? this.#paired(work, groupOf(device)) : this.#inGroup(work, groupOf(device));
     return this.#on(named[0] as DeviceAgent, work);
   }
@@ -106,7 +114,7 @@ export class Fleet {
       };
     });
     const groups = DEVICE_GROUPS.map((group) => ({ group, up: this.#group(group).filter((agent) => agent.serves).length, of: this.#group(group).length }));
-    return { devices, groups, doubtful: this.#unproven.doubtful };
+    return { devices, groups, stopped: this.parts.gate.stopped(), doubtful: this.#unproven.doubtful };
   }
 
   /** A device gave right known answers: what it answered before they were asked is good. */
@@ -219,9 +227,12 @@ export class Fleet {
     const { keyId } = request as { keyId?: string };
     if (recipe === 'destroy' && keyId !== undefined) {
       agent.keys.delete(keyId);
+      this.parts.pins.destroyed(agent.name, keyId);
       if (![...this.parts.agents.values()].some((each) => each.keys.has(keyId))) this.parts.fingerprints.forget(keyId);
-    } else if (keyId !== undefined && MAKES.has(recipe)) agent.keys.add(keyId);
-    else if (recipe === 'inventory') {
+    } else if (keyId !== undefined && MAKES.has(recipe)) {
+      agent.keys.add(keyId);
+      this.parts.pins.holds(agent.name, keyId);
+    } else if (recipe === 'inventory') {
       agent.keys.clear();
       for (const object of answer as { keyId: string }[]) agent.keys.add(object.keyId);
     } else if (!paired && IDEMPOTENT_RECIPES.has(recipe)) {
@@ -270,6 +281,12 @@ export class Fleet {
       if (liar === agent) return false;
     }
     return true;
+  }
+
+  async #transfer(request: RecipeRequest<'transfer'>, classes: readonly KeyClass[]): Promise<null> {
+    await this.#transfers.run(request, classes);
+    this.parts.pins.holds(request.to, request.keyId);
+    return null;
   }
 
   #answerPin({ device, tokenSerial, pinId, answer }: RecipeRequest<'pinAnswer'>): null {

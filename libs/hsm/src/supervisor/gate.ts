@@ -4,10 +4,12 @@ import { zodReason } from '#libs/platform/host';
 import { type Approval, Authorisation, type HsmRequest, type QuorumPolicy, requireApproved, requireTicketApproved, requireTicketTime, type Ticket, ticketDigest } from '#libs/signature';
 import { authorityOf, type Authorised } from '../domain/authority.js';
 import type { Client } from '../domain/policy.js';
-import type { RecipeName } from '../domain/recipes.js';
+import type { RecipeName, RecipeRequest } from '../domain/recipes.js';
 import { describeRequest, type RequestDescription } from '../domain/request-description.js';
 import { AppendLog } from './append-log.js';
 import type { PolicyFolder } from './policy-folder.js';
+import { SignCounts } from './sign-counts.js';
+import { StoppedRules } from './stopped-rules.js';
 import { TicketCounts } from './ticket-counts.js';
 
 export interface GateOrder {
@@ -37,6 +39,8 @@ export class Gate {
   readonly #requests: AppendLog;
   readonly #tickets: TicketCounts;
   readonly #objects: AppendLog;
+  readonly #signCounts: SignCounts;
+  readonly #stops: StoppedRules;
 
   constructor(
     private readonly policies: PolicyFolder,
@@ -45,6 +49,8 @@ export class Gate {
   ) {
     this.#requests = new AppendLog(join(stateDir, 'used-requests.log'), (line) => this.#used.add(line));
     this.#tickets = new TicketCounts(join(stateDir, 'tickets.log'));
+    this.#signCounts = new SignCounts(join(stateDir, 'sign-counts.log'));
+    this.#stops = new StoppedRules(join(stateDir, 'stops.log'));
     this.#objects = new AppendLog(join(stateDir, 'objects.log'), (line) => {
       const [what, ...object] = line.split(' ');
       if (what === 'made') this.#unfinished.add(object.join(' '));
@@ -53,20 +59,36 @@ export class Gate {
   }
 
   close(): void {
-    for (const log of [this.#requests, this.#tickets, this.#objects]) log.close();
+    for (const log of [this.#requests, this.#tickets, this.#objects, this.#signCounts, this.#stops]) log.close();
   }
 
-  /** Throws APPROVAL_*, QUORUM_NOT_MET, REQUEST_*, TICKET_*, HSM_REFUSED (no rule in the policy). */
+  stopped(): string[] {
+    return this.#stops.list();
+  }
+
+  /** One person may stop. */
+  stop(rule: string): Promise<void> {
+    return this.#stops.stop(rule);
+  }
+
+  /** A quorum starts again. Throws as `pass` does. */
+  async start(order: GateOrder): Promise<void> {
+    await this.pass(order);
+    await this.#stops.start((order.request as RecipeRequest<'start'>).rule);
+  }
+
+  /** Throws RULE_STOPPED, APPROVAL_*, QUORUM_NOT_MET, REQUEST_*, TICKET_*, HSM_REFUSED (no rule in the policy). */
   async pass(order: GateOrder): Promise<void> {
     const need = authorityOf(order.recipe, order.request);
     if (need.authority === 'free') return order.recipe === 'sign' ? this.#use(order) : undefined;
     const description = describeRequest(order.recipe, order.request);
     // It stays undoable: what a device completes late under the same CKA_ID is destroyed the same way.
     if (order.recipe === 'destroy' && this.#isUnfinished(order, description)) return;
+    this.#stops.require(need.rule);
     const policy = this.policies.current();
     const authorisation = this.#parse(order, need, policy, description);
     if (authorisation.kind === 'approvals') await this.#execute(order, policy, authorisation.request, authorisation.approvals, description, need);
-    else await this.#spend(order, this.#ticket(order, policy, authorisation, need), description, need);
+    else await this.#spend(order, await this.#ticket(order, policy, authorisation, need), description, need);
   }
 
   #parse(order: GateOrder, need: Authorised, policy: QuorumPolicy, description: RequestDescription): Authorisation {
@@ -93,12 +115,13 @@ export class Gate {
     requireApproved(request, approvals, { policy, need: policy.rules[need.rule] as NonNullable<QuorumPolicy['rules'][string]>, requester: order.client, now: this.now() });
     if (this.#used.has(request.requestId)) throw new AppError('REQUEST_REPLAYED', { requestId: request.requestId });
     this.#used.add(request.requestId);
+    await this.#signCounts.take(approvals, policy);
     await this.#requests.append(request.requestId);
     await this.#note(order, description);
   }
 
   /** Its signatures are verified when it is shown, not each time it is spent. */
-  #ticket(order: GateOrder, policy: QuorumPolicy, shown: Exclude<Authorisation, { kind: 'approvals' }>, need: Authorised): Ticket {
+  async #ticket(order: GateOrder, policy: QuorumPolicy, shown: Exclude<Authorisation, { kind: 'approvals' }>, need: Authorised): Promise<Ticket> {
     const digest = shown.kind === 'ticket' ? ticketDigest(shown) : shown.digest;
     const known = this.#verified.get(digest);
     if (known?.policyVersion === policy.version) return known;
@@ -106,6 +129,7 @@ export class Gate {
     const { ticket, approvals } = shown;
     const rule = policy.rules[need.rule] as NonNullable<QuorumPolicy['rules'][string]>;
     requireTicketApproved(ticket, approvals, { policy, need: rule, requester: order.client, now: this.now(), seenInTime: this.#tickets.hasSeen(ticket) });
+    await this.#signCounts.take(approvals, policy);
     if (this.#verified.size >= VERIFIED_TICKETS_MOST) this.#verified.delete(this.#verified.keys().next().value as string);
     this.#verified.set(digest, ticket);
     return ticket;

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '#libs/platform/domain';
 import { writeFileAtomic, zodReason } from '#libs/platform/host';
-import { type QuorumPolicy, requirePolicyChain, SignedPolicy, subjectDigest } from '#libs/signature';
+import { type QuorumPolicy, requirePolicyChain, requireQuorum, SignedPolicy, subjectDigest } from '#libs/signature';
 
 /**
  * The signed approver list and policy: `1.json`, `2.json`, … in a folder. The digest of the first is pinned in the state folder at
@@ -44,6 +44,29 @@ export class PolicyFolder {
     return this.#policy;
   }
 
+  /** Every version, the first one first. */
+  chain(): SignedPolicy[] {
+    this.current();
+    return this.#read();
+  }
+
+  /**
+   * Takes the next version and writes it down. The one in force is the judge: enough of its approvers have signed, in time. A version
+   * that is there already is taken once more without effect, since its answer may have been lost. Throws POLICY_INVALID, APPROVAL_*,
+   * QUORUM_NOT_MET, DISK_FULL.
+   */
+  add(text: string, now: Date): void {
+    const { policy, approvals } = parse(text, 'addPolicy', this.folder);
+    const before = this.current();
+    const known = this.#read()[policy.version - 1];
+    if (known !== undefined && subjectDigest(known.policy) === subjectDigest(policy)) return;
+    if (policy.version !== before.version + 1) throw new AppError('POLICY_INVALID', { reason: `version ${policy.version} does not follow version ${before.version}`, directory: this.folder });
+    requireQuorum(policy, approvals, { policy: before, need: before.amend, requester: '', now });
+    requirePolicyChain([...this.#read(), { policy, approvals }], this.#pinned, this.folder);
+    writeFileAtomic(this.#file(policy.version), `${JSON.stringify({ policy, approvals }, null, 2)}\n`, 0o600);
+    this.current();
+  }
+
   /** Written down before it counts. */
   #taken(policy: QuorumPolicy): QuorumPolicy {
     writeFileAtomic(this.#latestFile, `${subjectDigest(policy)}\n`, 0o600);
@@ -63,15 +86,15 @@ export class PolicyFolder {
 
   #read(): SignedPolicy[] {
     const chain: SignedPolicy[] = [];
-    for (let version = 1; existsSync(this.#file(version)); version++) chain.push(parse(this.#file(version), this.folder));
+    for (let version = 1; existsSync(this.#file(version)); version++) chain.push(parse(readFileSync(this.#file(version), 'utf8'), this.#file(version), this.folder));
     return chain;
   }
 }
 
-function parse(file: string, directory: string): SignedPolicy {
+function parse(text: string, file: string, directory: string): SignedPolicy {
   let raw: unknown;
   try {
-    raw = JSON.parse(readFileSync(file, 'utf8'));
+    raw = JSON.parse(text);
   } catch (error) {
     throw new AppError('POLICY_INVALID', { reason: `${file}: ${(error as Error).message}`, directory }, { cause: error });
   }

@@ -15,10 +15,13 @@ import { Fleet } from './fleet.js';
 import { Gate } from './gate.js';
 import { KnownAnswerWatch } from './known-answer-watch.js';
 import { PolicyFolder } from './policy-folder.js';
+import { TokenPins } from './token-pins.js';
 
 /** Agents that start at the same time: more would only wait for the processors. */
 const STARTS_AT_ONCE = 8;
 const CERTIFICATE_WARNING_DAYS = [90, 30, 0];
+/** Variables that make the dynamic linker or a wrapper load other code than the module. */
+const OTHER_CODE = ['LD_PRELOAD', 'LD_AUDIT', 'PKCS11SPY'];
 
 /**
  * The supervisor: knows where the PINs are, loads no PKCS#11 module, listens on one socket per client and keeps one agent per
@@ -37,9 +40,10 @@ export async function runSupervisor(config: HsmConfig, agentEntry: URL): Promise
   const gate = new Gate(policies, config.stateDir, now);
   const fingerprints = new FingerprintRecord(config.stateDir);
   const records = new DeviceRecords(config.stateDir, now);
+  const pins = new TokenPins(config.stateDir, config.devices.map(({ device }) => device));
   const agents = new Map<string, DeviceAgent>();
   let watch: KnownAnswerWatch | undefined = undefined;
-  const fleet = new Fleet({ agents, gate, records, fingerprints, now, watch: () => watch as KnownAnswerWatch });
+  const fleet = new Fleet({ agents, gate, policies, records, fingerprints, pins, now, watch: () => watch as KnownAnswerWatch });
 
   const options: AgentOptions = {
     mode: config.mode,
@@ -49,6 +53,7 @@ export async function runSupervisor(config: HsmConfig, agentEntry: URL): Promise
     pingMs: config.pingMs,
     log,
     fingerprints: () => fingerprints.values(),
+    pins,
     onFingerprint: (device, keyId, value, keyClass) => {
       if (fingerprints.add(keyId, value, keyClass)) return;
       log.error('fingerprint differs from the recorded one', new AppError('HSM_ANSWER_WRONG', { device, what: keyId }));
@@ -56,12 +61,15 @@ export async function runSupervisor(config: HsmConfig, agentEntry: URL): Promise
       if (liar !== undefined) fleet.doubt(liar);
       liar?.quarantine(`fingerprint of ${keyId}`);
     },
-    onUp: async (agent, token) => {
+    onUp: async (agent, token, shown) => {
+      agent.keys.clear();
+      for (const { keyId } of (await agent.run('inventory', {}, ALL_KEY_CLASSES)) as KeyObject[]) agent.keys.add(keyId);
+      const fault = pins.keysFault(agent.name, agent.keys);
+      if (fault !== undefined) throw new AppError('TOKEN_REPLACED', { device: agent.name, reason: fault, pin: pins.fileOf(agent.name) });
+      if (pins.take(agent.name, shown, agent.keys)) log.warn('token pinned', { device: agent.name, tokenSerial: token.serial, identity: shown.proof !== undefined });
       const changes = records.take(agent.name, token);
       if (changes.length > 0) log.warn('device is not as it was', { device: agent.name, changes: changes.join('; ') });
       if (token.missing.length > 0) log.warn('device lacks what its profile claims', { device: agent.name, missing: token.missing.join(', ') });
-      agent.keys.clear();
-      for (const { keyId } of (await agent.run('inventory', {}, ALL_KEY_CLASSES)) as KeyObject[]) agent.keys.add(keyId);
       // A device that comes back has to prove itself before it serves; a lie quarantines it.
       await (watch as unknown as KnownAnswerWatch).look(agent);
     },
@@ -95,7 +103,7 @@ async function startAll(agents: readonly DeviceAgent[]): Promise<void> {
   await Promise.all(Array.from({ length: STARTS_AT_ONCE }, lane));
 }
 
-/** Device → profile. In production no simulator, no token of our making and no test key. Throws CONFIG_INVALID. */
+/** Device → profile. In production no simulator, no token of our making, no test key and no module that is not pinned. Throws CONFIG_INVALID. */
 function requireProfiles(config: HsmConfig): ReadonlyMap<string, VendorProfile> {
   const known = loadProfiles(config.profilesDir);
   const invalid = (device: DeviceConfig, reason: string): AppError => new AppError('CONFIG_INVALID', { file: `${device.device}`, reason });
@@ -108,6 +116,9 @@ function requireProfiles(config: HsmConfig): ReadonlyMap<string, VendorProfile> 
       if (config.mode === 'production') {
         if (profile.simulator) throw invalid(device, `${profile.title.zh}不得用于生产环境 / ${profile.title.en} is not for production`);
         if (device.testKeys) throw invalid(device, '生产环境不得使用测试密钥 / test keys are not for production');
+        if (device.moduleSha256 === undefined) throw invalid(device, '生产环境必须固定模块摘要 moduleSha256 / production wants moduleSha256, the pinned digest of the module');
+        const other = OTHER_CODE.find((name) => Object.hasOwn(device.env, name));
+        if (other !== undefined) throw invalid(device, `生产环境不得以 ${other} 载入其他代码 / ${other} loads code that no digest pins: not for production`);
       }
       return [device.device, profile];
     }),

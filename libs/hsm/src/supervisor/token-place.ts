@@ -19,6 +19,7 @@ export function agentSetting(device: DeviceConfig, profile: VendorProfile, state
   const place: TokenPlace = {
     device: device.device,
     module: device.module,
+    moduleSha256: device.moduleSha256,
     libraryParameters: profile.initialisation === 'nss' ? nssParameters(folder, label ?? device.device) : '',
     label,
     serial: device.tokenSerial,

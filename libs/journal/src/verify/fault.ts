@@ -11,6 +11,7 @@ export const FAULTS = {
   droppedStagedRow: { zh: '业务行所依据的日志条目不存在', en: 'a row of the state rests on an entry that is gone' },
   foreignSignature: { zh: '签名不属于日志密钥链', en: 'not signed by a key of the log' },
   rule: { zh: '违反日志规则', en: 'against the rules of the log' },
+  unapproved: { zh: '未经法定人数批准', en: 'not approved by a quorum' },
   timeBackwards: { zh: '时间倒退', en: 'earlier than the checkpoint before it' },
   malformed: { zh: '格式错误', en: 'malformed' },
 } as const satisfies Record<string, Bilingual>;

@@ -3,6 +3,7 @@ import { type Checkpoint, equalBytes, readCheckpoint, toHex } from '#libs/platfo
 import { SignatureVerifier } from '#libs/signature';
 import { LOG_KEY_KIND, type LogKeyNamed, readLogKey, SIGNATURE_ALGORITHMS } from '../domain/log-key.js';
 import { MerkleRoot } from '../domain/merkle.js';
+import { ApprovedActs } from './approved-acts.js';
 import { type Fault, FaultFound, type FaultKind } from './fault.js';
 import { decodeEntry, decodeStaged, type EntryRecord, type ExportRecord, readEnd, readSignedHead, RECORDS, type SignedHead } from './record.js';
 
@@ -22,6 +23,10 @@ export interface VerifiedJournal {
   readonly head: Checkpoint | undefined;
   /** Anchored heads that were found in the log. */
   readonly anchored: number;
+  /** Requests, tickets and policies that a quorum has approved, all judged again. */
+  readonly approved: number;
+  /** SHA-256 of the first policy that the log names. */
+  readonly firstPolicy: string | undefined;
   /** The first thing that is wrong; undefined when the whole log holds. */
   readonly fault: Fault | undefined;
 }
@@ -41,6 +46,7 @@ export class JournalVerifier {
   private readonly needed = new Map<string, string>();
   private readonly anchors = new Map<string, AnchoredHead>();
   private readonly keys: LogKeyNamed[] = [];
+  private readonly acts = new ApprovedActs();
   private trusted: TrustedKey;
   private table = '';
   private shard = 0;
@@ -93,7 +99,8 @@ export class JournalVerifier {
     });
     return {
       entries: this.counts.entries, checkpoints: this.counts.checkpoints, waiting: this.counts.staged,
-      oldestWaiting: this.oldestWaiting, head: this.head, anchored: this.anchored, fault: this.fault,
+      oldestWaiting: this.oldestWaiting, head: this.head, anchored: this.anchored,
+      approved: this.acts.count, firstPolicy: this.acts.firstPolicy, fault: this.fault,
     };
   }
 
@@ -129,10 +136,16 @@ export class JournalVerifier {
     if (this.taking !== undefined && this.taking !== this.openedBy) fail('rule', place, 'a batch ends with the entry that changes its key');
     if (isLogKey) this.logKey(entry, place);
     else this.follow(entry);
+    if (ApprovedActs.reads(text.kind)) this.requireApproved(entry, place);
     this.sha256.add(sha256);
     this.sm3.add(sm3);
     this.counts.entries++;
     this.needed.delete(id);
+  }
+
+  private requireApproved({ leaf }: EntryRecord, place: string): void {
+    const why = this.acts.fault(leaf.subarray(1));
+    if (why !== undefined) fail('unapproved', place, why);
   }
 
   private place({ shard, idx }: { readonly shard: number; readonly idx: number }): string {

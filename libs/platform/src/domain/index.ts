@@ -10,3 +10,4 @@ export * from './x509-extension.js';
 export * from './secret-bytes.js';
 export * from './result-class.js';
 export * from './sign-purpose.js';
+export * from './visible-text.js';

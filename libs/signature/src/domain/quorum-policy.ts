@@ -84,8 +84,8 @@ export function requirePolicyChain(chain: readonly SignedPolicy[], bootstrapDige
   return before;
 }
 
-/** A quorum that nobody can ever form would lock everything for good. */
-function requireReachable(policy: QuorumPolicy, directory: string): void {
+/** A quorum that nobody can ever form would lock everything for good. Throws POLICY_INVALID. */
+export function requireReachable(policy: QuorumPolicy, directory: string): void {
   const persons = new Set(policy.approvers.map(({ person }) => person)).size;
   const everything: [string, Need][] = [...Object.entries(policy.rules), ['amend', policy.amend]];
   for (const [what, { count, roles }] of everything) {

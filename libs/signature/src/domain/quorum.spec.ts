@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { canonicalJson, isAppError } from '#libs/platform/domain';
+import { testAuthenticator } from '../../../../test/builders/assertion.js';
 import { FAR, testApprover, testPolicy } from '../../../../test/builders/quorum.js';
 import { Approval, approvalBytes, Authorisation, HsmRequest, subjectDigest, Ticket } from './approval.js';
 import { type QuorumRules, requireApproved, requireQuorum, requireTicketApproved, requireTicketTime } from './quorum.js';
@@ -80,6 +81,85 @@ describe('requireQuorum', () => {
     const person = testApprover('service-admin', { person: 'service' });
     const list = { policy: testPolicy([first, second, account, person], {}) };
     for (const asker of [account, person]) expect(check([first.approve(request), second.approve(request), asker.approve(request)], list)).toBe('APPROVAL_INVALID');
+  });
+
+  it('who asked never counts either: not the operator, nor a second account of the same person', () => {
+    const twin = testApprover('security-1b', { person: first.entry.person, roles: ['securityOfficer'] });
+    const list = { policy: testPolicy([first, twin, second, third], {}) };
+    const asked = (requestedBy: string, approvers: readonly { approve(subject: object): Approval }[]): string => {
+      const by = { ...request, requestedBy };
+      return codeOf(() => requireApproved(by, approvers.map((approver) => approver.approve(by)), rules(list)));
+    };
+    expect(asked('security-1', [second, third])).toBe('ok');
+    expect(asked('security-1', [first, second])).toBe('APPROVAL_INVALID');
+    expect(asked('security-1', [twin, second])).toBe('APPROVAL_INVALID');
+    // The name stands under the signatures: nobody takes it out afterwards.
+    expect(codeOf(() => requireApproved(request, [first.approve({ ...request, requestedBy: 'security-1' }), second.approve(request)], rules(list)))).toBe('APPROVAL_INVALID');
+    const byTicket = { ...ticket, requestedBy: 'security-1' };
+    expect(codeOf(() => requireTicketApproved(byTicket, [first.approve(byTicket), second.approve(byTicket)], rules(list)))).toBe('APPROVAL_INVALID');
+  });
+
+  describe('each approver in the way that the policy names', () => {
+    const [key1, token] = [testAuthenticator('webauthn-1', { roles: ['securityOfficer'] }), testApprover('ukey-1', { roles: ['keyOfficer'], algorithm: 'sm2Sm3', method: 'ukey' })];
+    const list = { policy: testPolicy([key1, token, first, third] as (typeof first)[], {}) };
+    const byToken = (): Approval => ({ ...token.approve(request, { method: 'ukey' as never }) });
+
+    it('WebAuthn, UKey and terminal count together', () => {
+      expect(check([key1.approve(request), byToken()], list)).toBe('ok');
+      expect(check([byToken(), first.approve(request)], list)).toBe('ok');
+      expect(check([first.approve(request), key1.approve(request), third.approve(request)], list)).toBe('ok');
+    });
+
+    it('no other way is taken: a plain signature by the key of a UKey, a UKey for a key of the terminal', () => {
+      expect(check([key1.approve(request), token.approve(request)], list)).toBe('APPROVAL_INVALID');
+      expect(check([key1.approve(request), first.approve(request, { method: 'ukey' as never })], list)).toBe('APPROVAL_INVALID');
+      expect(check([{ ...first.approve(request), approver: 'webauthn-1' }, third.approve(request)], list)).toBe('APPROVAL_INVALID');
+    });
+
+    it('an assertion made for another request, for a foreign origin or without a PIN refuses all', () => {
+      const altered = key1.approve({ ...request, keys: [key(9)] });
+      for (const bad of [altered, key1.approve(request, {}, { origin: 'https://approve.example.evil' }), key1.approve(request, {}, { flags: 0x01 })]) expect(check([bad, first.approve(request), third.approve(request)], list)).toBe('APPROVAL_INVALID');
+    });
+
+    it('a policy names a credential for WebAuthn and for nothing else', () => {
+      const listed = (entry: object): boolean => QuorumPolicy.safeParse({ ...list.policy, approvers: [entry] }).success;
+      expect([listed(key1.entry), listed(token.entry), listed(first.entry)]).toEqual([true, true, true]);
+      const { webauthn: _, ...without } = key1.entry;
+      for (const planted of [without, { ...first.entry, webauthn: key1.entry.webauthn }, { ...key1.entry, algorithm: 'sm2Sm3' }, { ...key1.entry, method: 'ukey' }]) expect(listed(planted)).toBe(false);
+    });
+  });
+
+  describe("the owner's leg", () => {
+    const owner = testApprover('owner-1', { roles: ['ownerRepresentative'] });
+    const list = { policy: testPolicy([first, second, third, owner], {}) };
+    const need = { count: 2, roles: { ownerRepresentative: 1 } };
+    const paper = { number: '京人社批〔2026〕12号', digest: 'A'.repeat(64) };
+    const other = { ...paper, number: '京人社批〔2026〕13号' };
+    const onPaper = (approvers: readonly (readonly [typeof first, object?])[], changes: object = { ownerDocument: true }): string =>
+      check(approvers.map(([approver, ownerDocument]) => approver.approve(request, ownerDocument === undefined ? {} : { ownerDocument } as never)), { ...list, need: { ...need, ...changes } });
+
+    it('by their own key', () => {
+      expect(onPaper([[first], [owner]], {})).toBe('ok');
+      expect(onPaper([[first], [second]], {})).toBe('QUORUM_NOT_MET');
+    });
+
+    it('by a document whose number two persons have entered; one alone, or two numbers, do not count', () => {
+      expect(onPaper([[first, paper], [second, paper]])).toBe('ok');
+      expect(onPaper([[first, paper], [second]])).toBe('QUORUM_NOT_MET');
+      expect(onPaper([[first, paper], [second, other]])).toBe('QUORUM_NOT_MET');
+      expect(onPaper([[first, paper], [second, { ...paper, digest: 'B'.repeat(64) }]])).toBe('QUORUM_NOT_MET');
+      expect(onPaper([[first, paper], [first, paper], [second]])).toBe('QUORUM_NOT_MET');
+    });
+
+    it('only where the policy allows paper, and for the owner alone', () => {
+      expect(onPaper([[first, paper], [second, paper]], {})).toBe('QUORUM_NOT_MET');
+      expect(onPaper([[first, paper], [second, paper]], { roles: { keyOfficer: 1 }, ownerDocument: true })).toBe('QUORUM_NOT_MET');
+    });
+
+    it('the number stands under the signature', () => {
+      const signed = first.approve(request, { ownerDocument: paper });
+      expect(check([{ ...signed, ownerDocument: other }, second.approve(request, { ownerDocument: other })], { ...list, need: { ...need, ownerDocument: true } })).toBe('APPROVAL_INVALID');
+    });
   });
 
   it.each([

@@ -38,43 +38,74 @@ export interface QuorumRules {
   readonly seenInTime?: boolean;
 }
 
+/** What a quorum still lacks: how many persons, and of which roles; nothing = { count: 0, roles: {} }. */
+export interface MissingApprovals {
+  readonly count: number;
+  readonly roles: Readonly<Record<string, number>>;
+}
+
 /**
  * Enough different persons of the needed roles have signed exactly this subject. One bad signature refuses the whole: somebody
  * tried something. Throws APPROVAL_INVALID, APPROVAL_EXPIRED, QUORUM_NOT_MET.
  */
 export function requireQuorum(subject: object, approvals: readonly Approval[], rules: QuorumRules): void {
-  const persons = new Map<string, Set<string>>();
   const nonces = new Set<string>();
-  const asking = askers(rules);
   for (const approval of approvals) {
-    const approver = rules.policy.approvers.find(({ id }) => id === approval.approver);
-    if (approver === undefined) throw invalid(`${approval.approver} is not on the list of approvers`);
-    if (asking.has(approver.id) || asking.has(approver.person)) throw invalid(`${approver.id} is the requester`);
-    if (nonces.has(approval.nonce)) throw invalid(`nonce of ${approver.id} was used twice`);
+    if (nonces.has(approval.nonce)) throw invalid(`nonce of ${approval.approver} was used twice`);
     nonces.add(approval.nonce);
-    // The first version of a policy is signed by the approvers that it names itself.
-    if (approval.policyVersion !== rules.policy.version) throw invalid(`${approver.id} signed for policy version ${approval.policyVersion}, ${rules.policy.version} is in force`);
-    requireSigned(approver, subject, approval);
-    if (rules.now !== undefined) {
-      if (rules.seenInTime !== true) requireBefore(`approval of ${approver.id}`, approval.notAfter, rules.now);
-      requireBefore(`approver ${approver.id}`, approver.notAfter, rules.now);
-    }
-    persons.set(approver.person, new Set([...(persons.get(approver.person) ?? []), ...approver.roles]));
+    requireApproval(subject, approval, rules);
   }
-  const missing = Object.entries(rules.need.roles).find(([role, least]) => [...persons.values()].filter((roles) => roles.has(role)).length < least && !onPaper(role, approvals, rules));
-  if (persons.size < rules.need.count || missing !== undefined) {
-    throw new AppError('QUORUM_NOT_MET', { needed: missing === undefined ? String(rules.need.count) : `${missing[1]} × ${missing[0]}`, valid: persons.size });
+  const missing = missingApprovals(approvals, rules);
+  const [role] = Object.entries(missing.roles);
+  if (missing.count === 0 && role === undefined) return;
+  const needed = role === undefined ? String(rules.need.count) : `${rules.need.roles[role[0]]} × ${role[0]}`;
+  throw new AppError('QUORUM_NOT_MET', { needed, valid: personsOf(approvals, rules).size });
+}
+
+/** One approval by itself: by an approver of the policy who did not ask, of this policy, in time, and signed as the policy says. Throws APPROVAL_INVALID, APPROVAL_EXPIRED. */
+export function requireApproval(subject: object, approval: Approval, rules: Omit<QuorumRules, 'need'>): Approver {
+  const approver = rules.policy.approvers.find(({ id }) => id === approval.approver);
+  if (approver === undefined) throw invalid(`${approval.approver} is not on the list of approvers`);
+  const asking = askers(rules);
+  if (asking.has(approver.id) || asking.has(approver.person)) throw invalid(`${approver.id} is the requester`);
+  // The first version of a policy is signed by the approvers that it names itself.
+  if (approval.policyVersion !== rules.policy.version) throw invalid(`${approver.id} signed for policy version ${approval.policyVersion}, ${rules.policy.version} is in force`);
+  requireSigned(approver, subject, approval);
+  if (rules.now !== undefined) {
+    if (rules.seenInTime !== true) requireBefore(`approval of ${approver.id}`, approval.notAfter, rules.now);
+    requireBefore(`approver ${approver.id}`, approver.notAfter, rules.now);
   }
+  return approver;
+}
+
+/** Counts approvals that were judged one by one (`requireApproval`). */
+export function missingApprovals(approvals: readonly Approval[], rules: Pick<QuorumRules, 'policy' | 'need'>): MissingApprovals {
+  const persons = personsOf(approvals, rules);
+  const roles = Object.entries(rules.need.roles).flatMap(([role, least]) => {
+    const lacking = onPaper(role, approvals, rules) ? 0 : least - [...persons.values()].filter((held) => held.has(role)).length;
+    return lacking > 0 ? [[role, lacking] as const] : [];
+  });
+  return { count: Math.max(0, rules.need.count - persons.size), roles: Object.fromEntries(roles) };
+}
+
+/** Person → roles, over all accounts that have approved. */
+function personsOf(approvals: readonly Approval[], { policy }: Pick<QuorumRules, 'policy'>): Map<string, Set<string>> {
+  const persons = new Map<string, Set<string>>();
+  for (const { approver: id } of approvals) {
+    const approver = policy.approvers.find((each) => each.id === id);
+    if (approver !== undefined) persons.set(approver.person, new Set([...(persons.get(approver.person) ?? []), ...approver.roles]));
+  }
+  return persons;
 }
 
 /** Accounts and persons of whoever asked. */
-function askers({ requester, requestedBy, policy }: QuorumRules): Set<string> {
+function askers({ requester, requestedBy, policy }: Omit<QuorumRules, 'need'>): Set<string> {
   const names = [requester, ...(requestedBy === undefined ? [] : [requestedBy])];
   return new Set([...names, ...policy.approvers.filter(({ id }) => names.includes(id)).map(({ person }) => person)]);
 }
 
 /** The owner is not a person on the list but a signed paper: two different persons have entered the same number and seen the same scan. */
-function onPaper(role: string, approvals: readonly Approval[], { need, policy }: QuorumRules): boolean {
+function onPaper(role: string, approvals: readonly Approval[], { need, policy }: Pick<QuorumRules, 'policy' | 'need'>): boolean {
   if (role !== OWNER_ROLE || need.ownerDocument !== true) return false;
   const entered = new Map<string, Set<string>>();
   for (const { approver, ownerDocument } of approvals) {

@@ -12,6 +12,9 @@ import { WorkingDays1764000014000 } from './1764000014000-working-days.js';
 import { ConnectedDevices1764000015000 } from './1764000015000-connected-devices.js';
 import { JournalCheckpoints1764000016000 } from './1764000016000-journal-checkpoints.js';
 import { Access1764000020000 } from './1764000020000-access.js';
+import { SignIn1764000021000 } from './1764000021000-sign-in.js';
+import { Approvals1764000022000 } from './1764000022000-approvals.js';
+import { JournalGuard1764000023000 } from './1764000023000-journal-guard.js';
 
 /** In the order they are applied. A new one is appended; an applied one is never edited. */
 export const MIGRATIONS = [
@@ -29,4 +32,7 @@ export const MIGRATIONS = [
   ConnectedDevices1764000015000,
   JournalCheckpoints1764000016000,
   Access1764000020000,
+  SignIn1764000021000,
+  Approvals1764000022000,
+  JournalGuard1764000023000,
 ] as const;

@@ -1,0 +1,42 @@
+import { type HsmRequest, type Need, QuorumPolicy, type Ticket, HsmRequest as Request, Ticket as TicketSchema } from '#libs/signature';
+import { AppError } from '#libs/platform/domain';
+
+/** What a quorum is asked to sign. */
+export type ApprovalSubject = HsmRequest | Ticket | QuorumPolicy;
+export type SubjectKind = 'request' | 'ticket' | 'policy';
+
+interface SubjectRule<S> {
+  readonly kind: SubjectKind;
+  /** Name of the rule in the policy when nobody says another. */
+  rule(subject: S): string;
+  /** The client of the supervisor that asks; empty where none does. */
+  requester(subject: S): string;
+  requestedBy(subject: S): string | undefined;
+  /** Version of the policy whose approvers decide. */
+  policyVersion(subject: S): number;
+}
+
+const RULES: { readonly [F in ApprovalSubject['format']]: SubjectRule<Extract<ApprovalSubject, { format: F }>> } = {
+  'hufu/request/1': { kind: 'request', rule: ({ recipe }) => recipe, requester: ({ requester }) => requester, requestedBy: ({ requestedBy }) => requestedBy, policyVersion: ({ policyVersion }) => policyVersion },
+  'hufu/ticket/1': { kind: 'ticket', rule: ({ recipe }) => recipe, requester: ({ line }) => line, requestedBy: ({ requestedBy }) => requestedBy, policyVersion: ({ policyVersion }) => policyVersion },
+  // A version is decided on by the one before it.
+  'hufu/hsm-policy/1': { kind: 'policy', rule: () => 'amend', requester: () => '', requestedBy: () => undefined, policyVersion: ({ version }) => version - 1 },
+};
+
+export function subjectRule(subject: ApprovalSubject): SubjectRule<ApprovalSubject> {
+  return RULES[subject.format] as SubjectRule<ApprovalSubject>;
+}
+
+const SCHEMAS = { request: Request, ticket: TicketSchema, policy: QuorumPolicy } as const satisfies Record<SubjectKind, unknown>;
+
+/** From the canonical text of a row. */
+export function readSubject(kind: SubjectKind, text: string): ApprovalSubject {
+  return SCHEMAS[kind].parse(JSON.parse(text));
+}
+
+/** Throws HSM_REFUSED when the policy has no such rule. */
+export function needOf(policy: QuorumPolicy, kind: SubjectKind, rule: string): Need {
+  const need = kind === 'policy' ? policy.amend : policy.rules[rule];
+  if (need === undefined) throw new AppError('HSM_REFUSED', { reason: `${rule} has no rule in policy version ${policy.version}` });
+  return need;
+}
