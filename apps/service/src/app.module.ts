@@ -25,7 +25,6 @@ import { HealthController } from './http/health.controller.js';
 import { OcspController } from './http/ocsp.controller.js';
 import { OperatorGuard } from './http/operator-guard.js';
 import { OriginGuard } from './http/origin-guard.js';
-import { Sites } from './http/sites.js';
 import { PageFiles } from './http/page-files.js';
 import { PagesController } from './http/pages.controller.js';
 import { ProblemFilter } from './http/problem-filter.js';
@@ -69,7 +68,6 @@ export class AppModule {
           inject: [Approvals],
         },
         { provide: ClientCertificate, useClass: ConnectionCertificate },
-        { provide: Sites, useValue: new Sites(config.http) },
         { provide: PageFiles, useFactory: () => PageFiles.load(config.pagesDir) },
         { provide: SignedIn, useClass: SessionSignedIn },
         { provide: APP_GUARD, useClass: OriginGuard },

@@ -1,8 +1,7 @@
 import { Controller, Get, Param, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ROLES } from '#libs/access';
+import { Origins, ROLES } from '#libs/access';
 import { AppError, type Bilingual } from '#libs/platform';
-import { Sites } from './sites.js';
 import { type PageFile, PageFiles } from './page-files.js';
 
 /** Where the agent of a UKey listens on the operator's own machine. */
@@ -22,34 +21,34 @@ const PAGE_HEADERS = {
 export class PagesController {
   constructor(
     private readonly files: PageFiles,
-    private readonly sites: Sites,
+    private readonly origins: Origins,
   ) {}
 
   @Get('sign-in')
   signIn(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    this.requireHost(request, this.sites.all);
+    this.requireHost(request, this.origins.all());
     give(request, reply, this.files.page('sign-in.html'));
   }
 
   @Get('enrol')
   enrol(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    this.requireHost(request, [this.sites.console, this.sites.approve]);
+    this.requireHost(request, [this.origins.console(), this.origins.approve()]);
     give(request, reply, this.files.page('enrol.html'));
   }
 
   @Get('approve')
   approve(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    this.requireHost(request, [this.sites.approve]);
+    this.requireHost(request, [this.origins.approve()]);
     give(request, reply, this.files.page('approve.html'));
   }
 
   /** The parts of the pages; `site.json` says where the sites and the UKey agent are, and what roles are called. */
   @Get('pages/:file')
   part(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('file') file: string): void {
-    this.requireHost(request, this.sites.all);
+    this.requireHost(request, this.origins.all());
     if (file !== 'site.json') return give(request, reply, this.files.part(file));
-    const { console, approve, clientCertificates = null } = this.sites;
-    void reply.type('application/json').send(JSON.stringify({ console, approve, clientCertificates, ukeyAgent: UKEY_AGENT, roles: ROLE_TEXTS }));
+    const sites = { console: this.origins.console(), approve: this.origins.approve(), clientCertificates: this.origins.certificate() ?? null };
+    void reply.type('application/json').send(JSON.stringify({ ...sites, ukeyAgent: UKEY_AGENT, roles: ROLE_TEXTS }));
   }
 
   /** Throws HOST_WRONG. The whole host with its port is compared: a name that somebody else points here is not this site. */
