@@ -17,6 +17,7 @@ import { openListeners } from '../../apps/service/src/http/listeners.js';
 import { PageFiles } from '../../apps/service/src/http/page-files.js';
 import { PagesController } from '../../apps/service/src/http/pages.controller.js';
 import { ProblemFilter } from '../../apps/service/src/http/problem-filter.js';
+import { UkeyAgentAddress } from '../../apps/service/src/http/ukey-agent-address.js';
 
 /** What the service sees of a connection. */
 function seen({ raw }: FastifyRequest): object {
@@ -42,6 +43,7 @@ async function open(values: object): Promise<Door> {
     controllers: [PagesController],
     providers: [
       { provide: Origins, useValue: origins },
+      { provide: UkeyAgentAddress, useValue: new UkeyAgentAddress(config) },
       { provide: PageFiles, useValue: PageFiles.load('apps/service/pages') },
       { provide: Logger, useValue: new Logger('test') },
       { provide: APP_FILTER, useClass: ProblemFilter },

@@ -51,10 +51,31 @@ export function testDevices(dir: string): DeviceConfig[] {
   ];
 }
 
-/** Starts the built supervisor (dist/) with its own fresh tokens and waits until the devices have come up or failed. */
-export async function startTestHsm(options: TestHsmOptions = {}): Promise<TestHsm> {
-  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'hufu hsm '));
-  const config: HsmConfig = {
+export interface TestSupervisor {
+  readonly supervisor: ChildProcess;
+  readonly config: HsmConfig;
+  readonly readySeconds: number;
+  log(): string;
+  stop(): Promise<void>;
+}
+
+/** The built supervisor (dist/) with tokens and state in `dir`, once its devices have come up or failed. The signed policy is there already. */
+export async function startTestSupervisor(dir: string, options: Omit<TestHsmOptions, 'dir'> = {}): Promise<TestSupervisor> {
+  const config = testConfig(dir, options);
+  const configFile = join(dir, 'hsm.json');
+  for (const folder of ['tokens', 'pins']) mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 });
+  writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 });
+  const spawnedMs = performance.now();
+  const supervisor = spawn(process.execPath, ['--disable-sigusr1', resolve('dist/apps/hsm/src/main.js')], {
+    env: childEnvironment({ HUFU_CONFIG: configFile }),
+    stdio: ['pipe', 'ignore', 'pipe'],
+  });
+  const log = await readyLine(supervisor);
+  return { supervisor, config, readySeconds: (performance.now() - spawnedMs) / 1000, log, stop: () => ended(supervisor) };
+}
+
+function testConfig(dir: string, options: Omit<TestHsmOptions, 'dir'>): HsmConfig {
+  return {
     mode: 'rehearsal',
     socketDir: join(dir, 'run'),
     stateDir: join(dir, 'state'),
@@ -67,20 +88,16 @@ export async function startTestHsm(options: TestHsmOptions = {}): Promise<TestHs
     devices: (options.devices ?? testDevices)(dir).map(options.device ?? ((device) => device)),
     ...options.settings,
   };
-  const configFile = join(dir, 'hsm.json');
-  for (const folder of ['tokens', 'pins']) mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 });
-  writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 });
-  const quorum = await RehearsalQuorum.start({ keysDir: join(dir, 'approvers'), policyDir: config.policyDir, program: resolve('dist/apps/cli/src/approver/main.js') });
-  const spawnedMs = performance.now();
-  const supervisor = spawn(process.execPath, ['--disable-sigusr1', resolve('dist/apps/hsm/src/main.js')], {
-    env: childEnvironment({ HUFU_CONFIG: configFile }),
-    stdio: ['pipe', 'ignore', 'pipe'],
-  });
-  const log = await readyLine(supervisor).catch((error: unknown) => {
+}
+
+/** A supervisor with its own fresh tokens, a policy of rehearsal approvers, and clients that bring their signatures. */
+export async function startTestHsm(options: TestHsmOptions = {}): Promise<TestHsm> {
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'hufu hsm '));
+  const quorum = await RehearsalQuorum.start({ keysDir: join(dir, 'approvers'), policyDir: join(dir, 'policy'), program: resolve('dist/apps/cli/src/approver/main.js') });
+  const { supervisor, config, readySeconds, log } = await startTestSupervisor(dir, options).catch((error: unknown) => {
     quorum.stop();
     throw error;
   });
-  const readySeconds = (performance.now() - spawnedMs) / 1000;
   const clients: SupervisorHsm[] = [];
   const authoriser = (name: string): AskingAuthoriser => new AskingAuthoriser({ client: name, ticketCount: 100_000, ticketHours: 1, requestMinutes: 5 }, (subject) => quorum.approve(subject));
   const client = (name: string, { bare } = { bare: false }): SupervisorHsm => {

@@ -30,6 +30,7 @@ import { PagesController } from './http/pages.controller.js';
 import { ProblemFilter } from './http/problem-filter.js';
 import { SessionSignedIn, SignedIn } from './http/signed-in.js';
 import { SignInController } from './http/sign-in.controller.js';
+import { UkeyAgentAddress } from './http/ukey-agent-address.js';
 
 @Module({})
 export class AppModule {
@@ -68,6 +69,7 @@ export class AppModule {
           inject: [Approvals],
         },
         { provide: ClientCertificate, useClass: ConnectionCertificate },
+        { provide: UkeyAgentAddress, useValue: new UkeyAgentAddress(config.http) },
         { provide: PageFiles, useFactory: () => PageFiles.load(config.pagesDir) },
         { provide: SignedIn, useClass: SessionSignedIn },
         { provide: APP_GUARD, useClass: OriginGuard },

@@ -11,6 +11,8 @@ export const HttpConfig = z
     port,
     /** Certificate chain and key, PEM; the key file is nobody else's to read (0600). */
     tls: z.strictObject(serverKey).optional(),
+    /** Where the agent of a UKey listens on the operators' own machines: the one foreign address that a page may ask. */
+    ukeyAgentPort: z.int().min(1024).max(65_535).default(17_317),
     /** A listener of its own that asks for client certificates, on a host name of its own: browsers ask the user on every connection. */
     clientCertificates: z
       .strictObject({
