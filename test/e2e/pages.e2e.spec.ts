@@ -57,7 +57,7 @@ describe('sign-in', () => {
     await page.waitForSelector('#signed-in:not([hidden])');
     const shown = await page.innerText('#session');
     for (const text of ['keys-1', '密钥管理员', 'key administrator', '+08:00']) expect(shown).toContain(text);
-    expect(await page.innerText('#no-notices')).toContain('没有通知');
+    await page.waitForSelector('#no-notices:not([hidden])');
     await office.wang.person.picture('signed-in');
     await page.reload();
     await page.waitForSelector('#signed-in:not([hidden])');

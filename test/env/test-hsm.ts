@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { AskingAuthoriser, type DeviceConfig, type HsmConfig, SupervisorHsm } from '#libs/hsm';
 import { childEnvironment } from '#libs/platform';
+import type { SignedPolicy } from '#libs/signature';
 import { RehearsalQuorum } from '../../apps/cli/src/approver/rehearsal-quorum.js';
 import { libraryPath } from './library-path.js';
 
@@ -37,6 +38,8 @@ export interface TestHsmOptions {
   /** Changes the configuration of a device. */
   readonly device?: (device: DeviceConfig) => DeviceConfig;
   readonly deadlineSeconds?: number;
+  /** The approvers are not processes of this rig: whoever signs does it elsewhere, and `hsm` brings nothing. */
+  readonly policy?: SignedPolicy;
   /** Other devices than the two embedded tokens. */
   readonly devices?: (dir: string) => DeviceConfig[];
   readonly settings?: Partial<Pick<HsmConfig, 'knownAnswerSeconds' | 'pingMs' | 'profilesDir' | 'mode'>>;
@@ -51,31 +54,10 @@ export function testDevices(dir: string): DeviceConfig[] {
   ];
 }
 
-export interface TestSupervisor {
-  readonly supervisor: ChildProcess;
-  readonly config: HsmConfig;
-  readonly readySeconds: number;
-  log(): string;
-  stop(): Promise<void>;
-}
-
-/** The built supervisor (dist/) with tokens and state in `dir`, once its devices have come up or failed. The signed policy is there already. */
-export async function startTestSupervisor(dir: string, options: Omit<TestHsmOptions, 'dir'> = {}): Promise<TestSupervisor> {
-  const config = testConfig(dir, options);
-  const configFile = join(dir, 'hsm.json');
-  for (const folder of ['tokens', 'pins']) mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 });
-  writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 });
-  const spawnedMs = performance.now();
-  const supervisor = spawn(process.execPath, ['--disable-sigusr1', resolve('dist/apps/hsm/src/main.js')], {
-    env: childEnvironment({ HUFU_CONFIG: configFile }),
-    stdio: ['pipe', 'ignore', 'pipe'],
-  });
-  const log = await readyLine(supervisor);
-  return { supervisor, config, readySeconds: (performance.now() - spawnedMs) / 1000, log, stop: () => ended(supervisor) };
-}
-
-function testConfig(dir: string, options: Omit<TestHsmOptions, 'dir'>): HsmConfig {
-  return {
+/** Starts the built supervisor (dist/) with its own fresh tokens and waits until the devices have come up or failed. */
+export async function startTestHsm(options: TestHsmOptions = {}): Promise<TestHsm> {
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'hufu hsm '));
+  const config: HsmConfig = {
     mode: 'rehearsal',
     socketDir: join(dir, 'run'),
     stateDir: join(dir, 'state'),
@@ -88,20 +70,32 @@ function testConfig(dir: string, options: Omit<TestHsmOptions, 'dir'>): HsmConfi
     devices: (options.devices ?? testDevices)(dir).map(options.device ?? ((device) => device)),
     ...options.settings,
   };
-}
-
-/** A supervisor with its own fresh tokens, a policy of rehearsal approvers, and clients that bring their signatures. */
-export async function startTestHsm(options: TestHsmOptions = {}): Promise<TestHsm> {
-  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'hufu hsm '));
-  const quorum = await RehearsalQuorum.start({ keysDir: join(dir, 'approvers'), policyDir: join(dir, 'policy'), program: resolve('dist/apps/cli/src/approver/main.js') });
-  const { supervisor, config, readySeconds, log } = await startTestSupervisor(dir, options).catch((error: unknown) => {
-    quorum.stop();
+  const configFile = join(dir, 'hsm.json');
+  for (const folder of ['tokens', 'pins']) mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 });
+  writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 });
+  const rehearsal = options.policy === undefined ? await RehearsalQuorum.start({ keysDir: join(dir, 'approvers'), policyDir: config.policyDir, program: resolve('dist/apps/cli/src/approver/main.js') }) : undefined;
+  if (options.policy !== undefined) {
+    mkdirSync(config.policyDir, { mode: 0o700 });
+    writeFileSync(join(config.policyDir, '1.json'), JSON.stringify(options.policy));
+  }
+  const quorum = (): RehearsalQuorum => {
+    if (rehearsal === undefined) throw new Error('the approvers of this rig are elsewhere');
+    return rehearsal;
+  };
+  const spawnedMs = performance.now();
+  const supervisor = spawn(process.execPath, ['--disable-sigusr1', resolve('dist/apps/hsm/src/main.js')], {
+    env: childEnvironment({ HUFU_CONFIG: configFile }),
+    stdio: ['pipe', 'ignore', 'pipe'],
+  });
+  const log = await readyLine(supervisor).catch((error: unknown) => {
+    rehearsal?.stop();
     throw error;
   });
+  const readySeconds = (performance.now() - spawnedMs) / 1000;
   const clients: SupervisorHsm[] = [];
-  const authoriser = (name: string): AskingAuthoriser => new AskingAuthoriser({ client: name, ticketCount: 100_000, ticketHours: 1, requestMinutes: 5 }, (subject) => quorum.approve(subject));
+  const authoriser = (name: string): AskingAuthoriser => new AskingAuthoriser({ client: name, ticketCount: 100_000, ticketHours: 1, requestMinutes: 5 }, (subject) => quorum().approve(subject));
   const client = (name: string, { bare } = { bare: false }): SupervisorHsm => {
-    const made = new SupervisorHsm(join(config.socketDir, `${name}.sock`), { authoriser: bare ? undefined : authoriser(name) });
+    const made = new SupervisorHsm(join(config.socketDir, `${name}.sock`), { authoriser: bare || rehearsal === undefined ? undefined : authoriser(name) });
     clients.push(made);
     return made;
   };
@@ -112,13 +106,15 @@ export async function startTestHsm(options: TestHsmOptions = {}): Promise<TestHs
     supervisor,
     config,
     readySeconds,
-    quorum,
+    get quorum() {
+      return quorum();
+    },
     authoriser,
     log,
     client,
     async stop({ keep } = { keep: false }) {
       for (const each of clients) each.close();
-      quorum.stop();
+      rehearsal?.stop();
       await ended(supervisor);
       if (!keep) rmSync(dir, { recursive: true, force: true });
     },

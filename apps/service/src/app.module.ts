@@ -22,6 +22,7 @@ import { ApprovalsController } from './http/approvals.controller.js';
 import { ClientCertificate, ConnectionCertificate } from './http/client-certificate.js';
 import { EnrolmentsController } from './http/enrolments.controller.js';
 import { HealthController } from './http/health.controller.js';
+import { KeysController } from './http/keys.controller.js';
 import { OcspController } from './http/ocsp.controller.js';
 import { OperatorGuard } from './http/operator-guard.js';
 import { OriginGuard } from './http/origin-guard.js';
@@ -57,7 +58,7 @@ export class AppModule {
         CardsModule,
         VerificationModule.forRoot({ evidenceDir: config.evidenceDir }),
       ],
-      controllers: [HealthController, OcspController, EnrolmentsController, SignInController, AccessController, ApprovalsController, PagesController],
+      controllers: [HealthController, OcspController, EnrolmentsController, SignInController, AccessController, ApprovalsController, KeysController, PagesController],
       providers: [
         CommandServer,
         {

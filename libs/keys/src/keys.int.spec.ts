@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DataSource } from 'typeorm';
 import { Hsm } from '#libs/hsm';
 import { checkJournal, Journal } from '#libs/journal';
-import { openDataSource, SystemClock } from '#libs/platform';
+import { Logger, openDataSource, SystemClock } from '#libs/platform';
 import { fromHex } from '#libs/platform/domain';
 import { createTestDatabase, type TestDatabase } from '../../../test/env/test-database.js';
 import { type RunningJournal, startRunningJournal } from '../../../test/env/running-journal.js';
@@ -32,7 +32,7 @@ describe('keys with two tokens and a database', () => {
 
   const keysWith = (hsm: Hsm): Keys => {
     const clock = new SystemClock();
-    return new Keys(dataSource, new KeysRepository(dataSource), new Journal(clock), hsm, clock);
+    return new Keys(dataSource, new KeysRepository(dataSource), new Journal(clock), hsm, clock, new Logger('test', () => undefined));
   };
 
   beforeAll(async () => {

@@ -25,6 +25,16 @@ const SELECT = `
 /** What a finished generation adds to the planned row. */
 export type KeyMaterial = { kcv: string; kcvMethod: string; fingerprint: string } | { publicKey: Uint8Array };
 
+/** Journal entry of a generation that nobody waited for, and that failed. */
+export const GENERATE_FAILED = 'keys.generateFailed';
+
+/** `code` is an ErrorCode; `reason` what its text is filled with. */
+export interface KeyFailure {
+  readonly code: string;
+  readonly reason: string;
+  readonly at: string;
+}
+
 @Injectable()
 export class KeysRepository {
   constructor(private readonly dataSource: DataSource) {}
@@ -55,6 +65,14 @@ export class KeysRepository {
       `SELECT c.key_id, k.label, c.device FROM key_copy c JOIN key_record k USING (key_id) WHERE c.state = 'aborted' ORDER BY c.key_id, c.device`,
     );
     return rows.map((row) => ({ keyId: row.key_id, label: row.label, device: row.device }));
+  }
+
+  async lastFailure(keyId: string): Promise<KeyFailure | undefined> {
+    const rows: { body: Buffer }[] = await this.dataSource.query('SELECT body FROM journal_stage WHERE subject = $1 AND kind = $2 ORDER BY recorded_at DESC LIMIT 1', [keyId, GENERATE_FAILED]);
+    return rows.map(({ body }) => {
+      const { at, data } = JSON.parse(body.toString('utf8')) as { at: string; data: { code: string; reason: string } };
+      return { code: data.code, reason: data.reason, at };
+    })[0];
   }
 
   async insertPlanned(

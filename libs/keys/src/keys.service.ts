@@ -3,16 +3,27 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { type AsymmetricAlgorithm, type DiversificationClass, Hsm, type KcvMethod, type SigningClass, type SymmetricAlgorithm } from '#libs/hsm';
 import { Journal } from '#libs/journal';
-import { Clock } from '#libs/platform';
-import { AppError, toHex } from '#libs/platform/domain';
+import { Clock, Logger } from '#libs/platform';
+import { AppError, type ErrorCode, isAppError, toHex } from '#libs/platform/domain';
 import { holders, type KeyCopy, type KeyRecord } from './key-record.js';
 import { transition } from './domain/key-state.js';
-import { type KeyMaterial, KeysRepository } from './keys.repository.js';
+import { GENERATE_FAILED, type KeyFailure, type KeyMaterial, KeysRepository } from './keys.repository.js';
 
 /** A root serves cards only when two devices hold it (design: nothing hangs on one device). */
 const COPIES_FOR_ACTIVATION = 2;
 
+/** Refusals that come before any device has heard of the act: nothing was made. */
+const NOTHING_DONE: ReadonlySet<ErrorCode> = new Set(['APPROVAL_REFUSED', 'APPROVAL_EXPIRED', 'APPROVAL_REQUIRED', 'APPROVAL_INVALID', 'QUORUM_NOT_MET', 'REQUEST_DIFFERS', 'RULE_STOPPED']);
+
 type NewKey<C, A> = { readonly label: string; readonly keyClass: C; readonly algorithm: A; readonly device: string };
+
+/** An intent that is committed and not carried out. */
+interface PlannedKey {
+  readonly key: Pick<KeyRecord, 'keyId' | 'label' | 'keyClass' | 'algorithm'>;
+  readonly copy: KeyCopy;
+  /** Its journal entry. */
+  readonly intent: string;
+}
 
 @Injectable()
 export class Keys {
@@ -22,21 +33,32 @@ export class Keys {
     private readonly journal: Journal,
     private readonly hsm: Hsm,
     private readonly clock: Clock,
+    private readonly log: Logger,
   ) {}
 
   /** Makes a diversification root in one device. It is preActive until a second device holds it. */
   async generateRoot(key: NewKey<DiversificationClass, SymmetricAlgorithm>): Promise<KeyRecord> {
-    const method: KcvMethod = 'zero3';
-    return this.generate(key, async (keyId) => {
-      await this.hsm.generateKey(key.device, { keyId, label: key.label, keyClass: key.keyClass, algorithm: key.algorithm });
-      const { kcv, fingerprint } = await this.measure(key.device, keyId, method);
-      return { kcv, kcvMethod: method, fingerprint };
-    });
+    return this.finish(await this.plan(key), (keyId) => this.makeRoot(key, keyId));
+  }
+
+  /**
+   * The same, and returns when the intent stands: the rest waits for approvers. How it goes on is seen by `get` and, when it fails, by
+   * `failure`. Throws KEY_LABEL_TAKEN, TOKEN_MISSING.
+   */
+  async requestRoot(key: NewKey<DiversificationClass, SymmetricAlgorithm>): Promise<KeyRecord> {
+    const planned = await this.plan(key);
+    this.finish(planned, (keyId) => this.makeRoot(key, keyId)).catch((error: unknown) => this.noteFailure(planned.key, error));
+    return this.get(key.label);
+  }
+
+  /** Why the last attempt to make this key failed; undefined when none did. */
+  async failure(keyId: string): Promise<KeyFailure | undefined> {
+    return this.repository.lastFailure(keyId);
   }
 
   /** Makes a signing pair in one device; it is active at once and never leaves that device. */
   async generateSigning(key: NewKey<SigningClass, AsymmetricAlgorithm>): Promise<KeyRecord & { publicKey: Uint8Array }> {
-    const made = await this.generate(key, (keyId) =>
+    const made = await this.finish(await this.plan(key), (keyId) =>
       this.hsm.generateKeyPair(key.device, { keyId, label: key.label, keyClass: key.keyClass, algorithm: key.algorithm }),
     );
     return (await this.moveTo(made, 'active')) as KeyRecord & { publicKey: Uint8Array };
@@ -47,7 +69,7 @@ export class Keys {
    * A real manufacturer's key comes by ceremony.
    */
   async enterTestTransportKey(label: string, device: string): Promise<KeyRecord> {
-    return this.generate({ label, keyClass: 'psamTransportRoot', algorithm: '3des2', device }, async (keyId) => {
+    return this.finish(await this.plan({ label, keyClass: 'psamTransportRoot', algorithm: '3des2', device }), async (keyId) => {
       await this.hsm.importTestTransportKey(device, { keyId, label });
       const { kcv, fingerprint } = await this.measure(device, keyId, 'zero3');
       return { kcv, kcvMethod: 'zero3', fingerprint };
@@ -74,7 +96,7 @@ export class Keys {
     const copy = await this.copyOn(to, 'planned');
     const intent = await this.store(key, 'keys.copyIntent', { from, to }, (tx, entryId) => this.repository.putCopy(tx, key.keyId, copy, entryId));
     await this.anchoredOr(intent, () => this.abortCopy(key, copy));
-    await bring(key.keyId, from);
+    await this.doneOr(() => bring(key.keyId, from), () => this.abortCopy(key, copy));
     const there = await this.measure(to, key.keyId, key.kcvMethod ?? 'zero3');
     if (there.kcv !== key.kcv || there.fingerprint !== key.fingerprint) {
       await this.abortCopy(key, copy);
@@ -163,10 +185,15 @@ export class Keys {
     return destroyed;
   }
 
-  private async generate(
-    key: NewKey<KeyRecord['keyClass'], KeyRecord['algorithm']>,
-    make: (keyId: string) => Promise<KeyMaterial>,
-  ): Promise<KeyRecord> {
+  private async makeRoot(key: NewKey<DiversificationClass, SymmetricAlgorithm>, keyId: string): Promise<KeyMaterial> {
+    const method: KcvMethod = 'zero3';
+    await this.hsm.generateKey(key.device, { keyId, label: key.label, keyClass: key.keyClass, algorithm: key.algorithm });
+    const { kcv, fingerprint } = await this.measure(key.device, keyId, method);
+    return { kcv, kcvMethod: method, fingerprint };
+  }
+
+  /** The intent, committed. */
+  private async plan(key: NewKey<KeyRecord['keyClass'], KeyRecord['algorithm']>): Promise<PlannedKey> {
     const keyId = toHex(randomBytes(16));
     const planned = { keyId, label: key.label, keyClass: key.keyClass, algorithm: key.algorithm };
     const copy = await this.copyOn(key.device, 'planned');
@@ -180,17 +207,43 @@ export class Keys {
       if ((error as { code?: string }).code === '23505') throw new AppError('KEY_LABEL_TAKEN', { label: key.label }, { cause: error });
       throw error;
     }
-    await this.anchoredOr(intent, async () => {
+    return { key: planned, copy, intent };
+  }
+
+  private async finish({ key: planned, copy, intent }: PlannedKey, make: (keyId: string) => Promise<KeyMaterial>): Promise<KeyRecord> {
+    const { keyId, label } = planned;
+    const close = async (): Promise<void> => {
       await this.abortCopy(planned, copy);
       await this.moveTo({ ...planned, state: 'planned' }, 'aborted');
-    });
-    const material = await make(keyId);
+    };
+    await this.anchoredOr(intent, close);
+    const material = await this.doneOr(() => make(keyId), close);
     const shown = 'publicKey' in material ? { publicKey: toHex(material.publicKey) } : { kcv: material.kcv, fingerprint: material.fingerprint };
-    await this.store(planned, 'keys.generate', { device: key.device, ...shown }, async (tx, entryId) => {
+    await this.store(planned, 'keys.generate', { device: copy.device, ...shown }, async (tx, entryId) => {
       await this.repository.setMaterial(tx, keyId, material, entryId);
       await this.repository.putCopy(tx, keyId, { ...copy, state: 'present' }, entryId);
     });
-    return this.get(key.label);
+    return this.get(label);
+  }
+
+  /** Closes the intent when approvers or the supervisor said no before a device was asked. */
+  private async doneOr<T>(act: () => Promise<T>, close: () => Promise<void>): Promise<T> {
+    try {
+      return await act();
+    } catch (error) {
+      if (isAppError(error) && NOTHING_DONE.has(error.code)) await close();
+      throw error;
+    }
+  }
+
+  /** Nobody waits for the answer: it stands in the journal. */
+  private async noteFailure(key: PlannedKey['key'], error: unknown): Promise<void> {
+    const { code, details } = isAppError(error) ? error : new AppError('INTERNAL', { requestId: key.keyId });
+    if (!isAppError(error)) this.log.error('making a key failed', error, { keyId: key.keyId });
+    const reason = Object.entries(details).map(([name, value]) => `${name}: ${String(value)}`).join(', ');
+    await this.dataSource
+      .transaction((tx) => this.journal.record(tx, { kind: GENERATE_FAILED, subject: key.keyId, data: { label: key.label, code, reason } }))
+      .catch((failed: unknown) => this.log.error('a failure is not journalled', failed, { keyId: key.keyId, code }));
   }
 
   private async copyOn(device: string, state: KeyCopy['state']): Promise<KeyCopy> {

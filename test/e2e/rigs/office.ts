@@ -1,5 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -21,7 +21,7 @@ import { FIRST_POSTS, founding } from '../../builders/founding.js';
 import { FAR, signPolicy, testApprover, testPolicy } from '../../builders/quorum.js';
 import { startRunningJournal } from '../../env/running-journal.js';
 import { createTestDatabase } from '../../env/test-database.js';
-import { startTestSupervisor, testDevices } from '../../env/test-hsm.js';
+import { startTestHsm, testDevices } from '../../env/test-hsm.js';
 import { TerminalProcess } from '../../env/terminal-process.js';
 import { TestUkey } from '../../env/test-ukey.js';
 
@@ -145,10 +145,8 @@ async function openParts(rules: QuorumPolicy['rules'], endWith: (end: () => unkn
       };
     }),
   });
-  mkdirSync(join(folder, 'policy'), { mode: 0o700 });
-  writeFileSync(join(folder, 'policy', '1.json'), JSON.stringify(policy));
-  const supervisor = await startTestSupervisor(folder, { devices: (dir) => testDevices(dir).slice(0, 1) });
-  endWith(() => supervisor.stop());
+  const supervisor = await startTestHsm({ dir: folder, policy, devices: (dir) => testDevices(dir).slice(0, 1) });
+  endWith(() => supervisor.stop({ keep: true }));
 
   return {
     ...{ app, browser, ...sites, wang, li, agent, ukey },

@@ -3,14 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { derBitString, derBoolean, derContext, derInteger, derOctetString, derOid, derSequence, derTime, isAppError } from '#libs/platform/domain';
+import { GuardedClock, Logger } from '#libs/platform/host';
 import { type PlainApproval, type Authorisation, type HsmRequest, type QuorumPolicy, subjectDigest, type Ticket, ticketDigest } from '#libs/signature';
 import { signPolicy, testApprover, testPolicy } from '../../../../test/builders/quorum.js';
+import { webauthnApprover } from '../../../../test/builders/webauthn-approver.js';
 import { POLICY_RULES } from '../domain/authority.js';
 import { packBatch } from '../domain/batch.js';
 import type { RecipeName } from '../domain/recipes.js';
 import { describeRequest } from '../domain/request-description.js';
 import { Gate, type GateOrder } from './gate.js';
 import { PolicyFolder } from './policy-folder.js';
+import { SupervisorTime } from './supervisor-time.js';
 import { RESERVED_AHEAD } from './ticket-counts.js';
 
 const START = Date.parse('2026-06-01T08:00:00.000Z');
@@ -43,8 +46,8 @@ afterEach(() => {
 const putPolicy = (policy: QuorumPolicy, signers: typeof people): void => writeFileSync(join(folder, 'policy', `${policy.version}.json`), JSON.stringify(signPolicy(policy, signers)));
 
 /** A supervisor that starts on the same folders. */
-function openGate(): Gate {
-  const gate = new Gate(new PolicyFolder(join(folder, 'policy'), join(folder, 'state')), join(folder, 'state'), () => new Date(nowMs));
+function openGate(now = (): Date => new Date(nowMs)): Gate {
+  const gate = new Gate(new PolicyFolder(join(folder, 'policy'), join(folder, 'state')), join(folder, 'state'), now);
   gates.push(gate);
   return gate;
 }
@@ -302,6 +305,89 @@ describe('undoing', () => {
   });
 });
 
+describe('sign counts', () => {
+  const authenticator = webauthnApprover('w', { roles: ['keyOfficer'] });
+  beforeEach(() => {
+    rmSync(join(folder, 'policy', '1.json'));
+    authenticator.count = 0;
+    const policy = { ...one, approvers: [...one.approvers, authenticator.entry] };
+    putPolicy(policy, people);
+  });
+  const counted = (count: number): GateOrder => {
+    const asked = approved(generate(), {}, [a]);
+    const { request, approvals } = asked.authorisation as Extract<Authorisation, { kind: 'approvals' }>;
+    authenticator.count = count - 1;
+    return { ...asked, authorisation: { kind: 'approvals', request, approvals: [...approvals, authenticator.approve(request)] } };
+  };
+
+  it('a count stands for one approval: a second one under it is of a cloned authenticator, also after a restart', async () => {
+    const gate = openGate();
+    expect(await pass(gate, counted(7))).toBe('ok');
+    for (const each of [gate, openGate()]) {
+      const error = await each.pass(counted(7)).catch((refused: unknown) => refused);
+      expect(error).toMatchObject({ code: 'APPROVAL_INVALID', details: { reason: expect.stringContaining('cloned') } });
+    }
+    expect(await pass(gate, counted(8))).toBe('ok');
+  });
+
+  it('approvals that arrive in another order than they were signed pass', async () => {
+    const gate = openGate();
+    const [early, late] = [counted(3), counted(4)];
+    expect([await pass(gate, late), await pass(gate, early)]).toEqual(['ok', 'ok']);
+  });
+
+  it('an authenticator that does not count may repeat its 0', async () => {
+    const gate = openGate();
+    expect([await pass(gate, counted(0)), await pass(gate, counted(0))]).toEqual(['ok', 'ok']);
+  });
+
+  it('a ticket that is shown again brings the same approvals', async () => {
+    const bought = ticket({}, [a]) as Extract<Authorisation, { kind: 'ticket' }>;
+    authenticator.count = 0;
+    const shown: Authorisation = { ...bought, approvals: [...bought.approvals, authenticator.approve(bought.ticket)] };
+    for (const each of [openGate(), openGate()]) expect(await pass(each, tacs(1, { authorisation: shown }))).toBe('ok');
+    expect(await pass(openGate(), counted(1))).toBe('APPROVAL_INVALID');
+  });
+});
+
+describe('stopping', () => {
+  const start = (rule: string): GateOrder => order('start', { rule }, { devices: [] });
+  const begin = (gate: Gate, asked: GateOrder): Promise<string> => codeOf(gate.start(asked));
+
+  it('one stops a rule at once, also for the next supervisor, and a quorum starts it', async () => {
+    const gate = openGate();
+    await gate.stop('tacs');
+    expect(gate.stopped()).toEqual(['tacs']);
+    expect(await pass(gate, tacs(1, { authorisation: ticket() }))).toBe('RULE_STOPPED');
+    expect(await pass(openGate(), tacs(1, { authorisation: ticket() }))).toBe('RULE_STOPPED');
+    expect(await pass(gate, approved(generate()))).toBe('ok');
+    expect(await begin(gate, start('tacs'))).toBe('APPROVAL_REQUIRED');
+    expect(await begin(gate, approved(start('tacs'), {}, [a]))).toBe('QUORUM_NOT_MET');
+    expect(await begin(gate, { ...approved(start('seal')), request: { rule: 'tacs' } })).toBe('REQUEST_DIFFERS');
+    expect(await pass(gate, tacs(1, { authorisation: ticket() }))).toBe('RULE_STOPPED');
+    const asked = approved(start('tacs'));
+    expect(await begin(gate, asked)).toBe('ok');
+    for (const each of [gate, openGate()]) expect(await pass(each, tacs(1, { authorisation: ticket() }))).toBe('ok');
+    await gate.stop('tacs');
+    expect(await begin(gate, asked)).toBe('REQUEST_REPLAYED');
+    expect(gate.stopped()).toEqual(['tacs']);
+  });
+
+  it.each(['start', 'sign', 'devices', 'anything'])('%s is no rule that can be stopped', async (rule) => {
+    const gate = openGate();
+    expect(await codeOf(gate.stop(rule))).toBe('REQUEST_INVALID');
+    expect(gate.stopped()).toEqual([]);
+  });
+
+  it('what was begun may be undone although destroying is stopped', async () => {
+    const gate = openGate();
+    await gate.pass(approved(generate()));
+    await gate.stop('destroy');
+    expect(await pass(gate, order('destroy', { keyId: KEY }))).toBe('ok');
+    expect(await pass(gate, approved(order('destroy', { keyId: id(9) })))).toBe('RULE_STOPPED');
+  });
+});
+
 describe('the policy', () => {
   const next = (changes: Partial<QuorumPolicy> = {}): QuorumPolicy => ({ ...one, version: 2, previous: subjectDigest(one), ...changes });
 
@@ -348,6 +434,34 @@ describe('the policy', () => {
     expect(await pass(gate, approved(generate()))).toBe('ok');
   });
 
+  it('a version is handed in: the one in force judges it, it is written down and counts at once', async () => {
+    const folderOf = (): PolicyFolder => new PolicyFolder(join(folder, 'policy'), join(folder, 'state'));
+    const policies = folderOf();
+    const add = (policy: QuorumPolicy, signers: typeof people, overrides: Partial<PlainApproval> = {}): string => {
+      const approvals = signers.map((signer) => signer.approve(policy, { policyVersion: policy.version - 1, ...overrides }));
+      try {
+        policies.add(JSON.stringify({ policy, approvals }), new Date(nowMs));
+        return 'ok';
+      } catch (error) {
+        return isAppError(error) ? error.code : String(error);
+      }
+    };
+    const lower = next({ rules: { ...RULES, generateKey: { count: 1, roles: {} } } });
+    expect(add(lower, [a, b])).toBe('QUORUM_NOT_MET');
+    expect(add(lower, [a, b, testApprover('c', { algorithm: 'sm2Sm3' })])).toBe('APPROVAL_INVALID');
+    expect(add(lower, people, { notAfter: new Date(nowMs).toISOString() })).toBe('APPROVAL_EXPIRED');
+    expect(add({ ...lower, version: 3 }, people)).toBe('POLICY_INVALID');
+    expect(add({ ...lower, previous: subjectDigest(lower) }, people)).toBe('POLICY_INVALID');
+    expect(add(next({ rules: { ...RULES, generateKey: { count: 4, roles: {} } } }), people)).toBe('POLICY_INVALID');
+    expect(add({ ...one, rules: lower.rules }, people)).toBe('POLICY_INVALID');
+    expect(() => policies.add('{', new Date(nowMs))).toThrow('POLICY_INVALID');
+    expect([policies.current(), folderOf().current()]).toEqual([one, one]);
+    expect([add(lower, people), add(lower, people)]).toEqual(['ok', 'ok']);
+    expect(policies.chain().map(({ policy }) => policy)).toEqual([one, lower]);
+    expect(await pass(openGate(), approved(generate(), { policyVersion: 2 }, [c]))).toBe('ok');
+    expect(add(next(), people)).toBe('POLICY_INVALID');
+  });
+
   it('who takes the newest version away does not get the older one back', async () => {
     putPolicy(next(), people);
     expect(await pass(openGate(), approved(generate(), { policyVersion: 2 }))).toBe('ok');
@@ -357,5 +471,55 @@ describe('the policy', () => {
     expect(() => openGate()).toThrow('POLICY_INVALID');
     putPolicy(next(), people);
     expect(() => openGate()).not.toThrow();
+  });
+});
+
+describe('a clock that is set back', () => {
+  const HOUR = 60 * MINUTE;
+  let monotonicMs: number;
+  beforeEach(() => {
+    monotonicMs = 0;
+  });
+  const file = (): string => join(folder, 'state', 'latest-time');
+  /** A supervisor that starts now, on whatever the wall clock says. */
+  const started = (): Gate => {
+    const time = new SupervisorTime(file(), new GuardedClock({ now: () => new Date(nowMs) }, () => monotonicMs), new Logger('test', () => undefined));
+    return openGate(() => time.now());
+  };
+  const later = (ms: number): void => {
+    nowMs += ms;
+    monotonicMs += ms;
+  };
+
+  it.each<[string, () => GateOrder, string]>([
+    ['ticket', () => tacs(1, { authorisation: ticket({ notAfter: new Date(START + 10 * MINUTE).toISOString() }) }), 'TICKET_EXPIRED'],
+    ['approval', () => approved(generate(), { notAfter: new Date(START + 10 * MINUTE).toISOString() }), 'APPROVAL_EXPIRED'],
+  ])('an expired %s stays expired, also under a supervisor that starts anew', async (_, make, expired) => {
+    const asked = make();
+    const gate = started();
+    later(HOUR);
+    expect(await pass(gate, asked)).toBe(expired);
+    nowMs -= HOUR;
+    expect(await pass(gate, asked)).toBe('CLOCK_STEPPED_BACK');
+    expect(await pass(started(), asked)).toBe('CLOCK_STEPPED_BACK');
+    // Without the guard it would be good again.
+    expect(await pass(openGate(), asked)).toBe('ok');
+    nowMs += HOUR;
+    expect(await pass(started(), asked)).toBe(expired);
+  });
+
+  it('by what NTP mends is none: tickets are spent on', async () => {
+    const gate = started();
+    const shown = ticket();
+    for (const slewMs of [0, -900, 800, -1500]) {
+      later(MINUTE);
+      nowMs += slewMs;
+      expect(await pass(gate, tacs(1, { authorisation: shown }))).toBe('ok');
+    }
+  });
+
+  it('and a record of the latest time that was damaged keeps the supervisor from starting', () => {
+    writeFileSync(file(), 'yesterday');
+    expect(started).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
   });
 });
