@@ -1,14 +1,27 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core';
+import { toHex } from '#libs/platform/domain';
 
 /** The size of an old office screen: every page works on it. */
 const SCREEN = { width: 1366, height: 768 };
 const PICTURES = join(import.meta.dirname, '../../.hufu/test');
 
+export interface SecurityKeyCredential {
+  readonly rpId: string | undefined;
+  /** Upper-case hex. */
+  readonly credentialId: string;
+  /** SubjectPublicKeyInfo, DER. */
+  readonly publicKey: Uint8Array;
+  readonly signCount: number;
+}
+
 /** A virtual security key that verifies its user (WebAuthn 11.2). */
 export interface SecurityKey {
-  credentials(): Promise<{ readonly credentialId: string; readonly signCount: number }[]>;
+  credentials(): Promise<SecurityKeyCredential[]>;
+  /** Does as if the user's finger were not recognised, until it is told otherwise. */
+  verifiesUser(verifies: boolean): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -32,7 +45,14 @@ export class BrowserPerson {
     const options = { protocol: 'ctap2', transport: 'usb', hasResidentKey: false, hasUserVerification: true, isUserVerified: true } as const;
     const { authenticatorId } = await this.devtools.send('WebAuthn.addVirtualAuthenticator', { options });
     return {
-      credentials: async () => (await this.devtools.send('WebAuthn.getCredentials', { authenticatorId })).credentials,
+      credentials: async () =>
+        (await this.devtools.send('WebAuthn.getCredentials', { authenticatorId })).credentials.map(({ rpId, credentialId, privateKey, signCount }) => ({
+          rpId,
+          credentialId: toHex(Buffer.from(credentialId, 'base64')),
+          publicKey: createPublicKey(createPrivateKey({ key: Buffer.from(privateKey, 'base64'), format: 'der', type: 'pkcs8' })).export({ type: 'spki', format: 'der' }),
+          signCount,
+        })),
+      verifiesUser: async (isUserVerified) => void (await this.devtools.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified })),
       remove: async () => void (await this.devtools.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId })),
     };
   }
@@ -43,8 +63,13 @@ export class BrowserPerson {
     await this.page.screenshot({ path: join(PICTURES, `${name}.png`) });
   }
 
+  /** Everything that stands in the jar, and what another profile would do with it. */
   cookies(): ReturnType<BrowserContext['cookies']> {
     return this.context.cookies();
+  }
+
+  addCookies(cookies: Parameters<BrowserContext['addCookies']>[0]): Promise<void> {
+    return this.context.addCookies(cookies);
   }
 
   leave(): Promise<void> {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { chmodSync } from 'node:fs';
 import { request as plainRequest } from 'node:http';
 import { type RequestOptions, request as tlsRequest } from 'node:https';
@@ -6,15 +7,17 @@ import { Module } from '@nestjs/common';
 import { APP_FILTER, NestFactory } from '@nestjs/core';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { FastifyRequest } from 'fastify';
+import { AccessConfig, AccessTerms, Origins } from '#libs/access';
 import { Logger } from '#libs/platform';
 import { OpensslFolder } from '../builders/openssl.js';
+import { ServiceConfig } from '../../apps/service/src/config.js';
 import { type HttpApp, httpAdapter } from '../../apps/service/src/http/adapter.js';
 import { HttpConfig } from '../../apps/service/src/http/http-config.js';
 import { openListeners } from '../../apps/service/src/http/listeners.js';
 import { PageFiles } from '../../apps/service/src/http/page-files.js';
 import { PagesController } from '../../apps/service/src/http/pages.controller.js';
 import { ProblemFilter } from '../../apps/service/src/http/problem-filter.js';
-import { Sites } from '../../apps/service/src/http/sites.js';
+import { UkeyAgentAddress } from '../../apps/service/src/http/ukey-agent-address.js';
 
 /** What the service sees of a connection. */
 function seen({ raw }: FastifyRequest): object {
@@ -35,11 +38,12 @@ const doors: Door[] = [];
 /** The real listeners and pages, without the rooms behind them. */
 async function open(values: object): Promise<Door> {
   const config = HttpConfig.parse(values);
-  const sites = new Sites(config);
+  const origins = new Origins(new AccessTerms(AccessConfig.parse({ nameKeyFile: `${openssl.path}/name-key` })));
   @Module({
     controllers: [PagesController],
     providers: [
-      { provide: Sites, useValue: sites },
+      { provide: Origins, useValue: origins },
+      { provide: UkeyAgentAddress, useValue: new UkeyAgentAddress(config) },
       { provide: PageFiles, useValue: PageFiles.load('apps/service/pages') },
       { provide: Logger, useValue: new Logger('test') },
       { provide: APP_FILTER, useClass: ProblemFilter },
@@ -50,7 +54,7 @@ async function open(values: object): Promise<Door> {
   app.getHttpAdapter().getInstance().get('/seen', async (request) => seen(request));
   const closeListeners = await openListeners(app, config);
   const portOf = (origin: string | undefined): number => Number(new URL(origin ?? 'http://x:1').port);
-  const door = { main: portOf(sites.console), asking: portOf(sites.clientCertificates), close: async () => void (await closeListeners(), await app.close()) };
+  const door = { main: portOf(origins.console()), asking: portOf(origins.certificate()), close: async () => void (await closeListeners(), await app.close()) };
   doors.push(door);
   return door;
 }
@@ -81,6 +85,7 @@ const clientCertificates = { ...loopback, hostName: 'cert.hufu.localhost', ...fi
 const tlsName = { rejectUnauthorized: false, servername: clientCertificates.hostName };
 
 beforeAll(() => {
+  openssl.file('name-key', randomBytes(32));
   const must = (...args: string[]): void => expect(openssl.run(...args)).toEqual(expect.objectContaining({ ok: true }));
   const authority = (name: string): void => must('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.pem`);
   const leaf = (name: string, ca: string): void => {
@@ -109,11 +114,13 @@ describe('the main listener', () => {
   });
 
   it('origins are https, or names that never leave the machine', () => {
-    const origins = (console: string, approve: string, tls: object = {}): boolean => HttpConfig.safeParse({ ...loopback, origins: { console, approve }, ...tls }).success;
-    expect(origins('https://hufu.example', 'https://approve.hufu.example')).toBe(true);
-    expect(origins('http://a.localhost:1', 'http://b.localhost:1')).toBe(true);
-    expect(origins('http://a.localhost:1', 'http://b.localhost:1', { tls: files })).toBe(false);
-    for (const planted of ['http://hufu.example', 'https://hufu.example/', 'https://hufu.example/x', 'hufu.example', 'https://approve.hufu.example:8443']) expect(origins(planted, 'https://approve.hufu.example')).toBe(false);
+    const values = { databaseUrl: 'x', hsmSocket: 'x', commandSocket: 'x', evidenceDir: 'x', pagesDir: 'x', profilesDir: 'x', calendarsDir: 'x' };
+    const faults = (http: object, origins?: object): unknown => ServiceConfig.safeParse({ ...values, http: { ...loopback, ...http }, access: { nameKeyFile: 'x', signIn: { ...(origins === undefined ? {} : { origins }) } } }).error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+    expect(faults({})).toBeUndefined();
+    expect(faults({}, { console: 'http://a.localhost:1', approve: 'https://approve.hufu.example' })).toBeUndefined();
+    expect(faults({ tls: files }, { console: 'https://hufu.example', approve: 'https://approve.hufu.example' })).toBeUndefined();
+    expect(faults({ tls: files })).toEqual(['access.signIn.origins: with TLS the origins are named']);
+    expect(faults({}, { console: 'http://hufu.example', approve: 'https://approve.hufu.example' })).toEqual([expect.stringMatching(/^access\.signIn\.origins: origins are https/)]);
   });
 
   it('with a certificate it speaks TLS 1.2 and newer, and says to browsers that it always will', async () => {

@@ -31,7 +31,17 @@ async function ask(method, path, body) {
   if (response.ok) return content;
   throw new Problem(
     content.code ?? 'UKEY_REFUSED',
-    content.text ?? { zh: 'UKey 代理程序拒绝了请求', en: 'The UKey agent refused the request' },
-    content.next ?? { zh: '查看代理程序窗口中的说明', en: "Read what the agent's window says" },
+    filled(content.text, content.details) ?? { zh: 'UKey 代理程序拒绝了请求', en: 'The UKey agent refused the request' },
+    filled(content.next, content.details) ?? { zh: '查看代理程序窗口中的说明', en: "Read what the agent's window says" },
   );
+}
+
+/**
+ * @param {import('./api.js').Bilingual | undefined} text with `{names}` of details
+ * @param {Record<string, unknown>} [details]
+ */
+function filled(text, details = {}) {
+  if (text === undefined) return undefined;
+  const fill = (/** @type {string} */ template) => template.replace(/\{(\w+)\}/g, (whole, name) => (Object.hasOwn(details, name) ? String(details[name]) : whole));
+  return { zh: fill(text.zh), en: fill(text.en) };
 }

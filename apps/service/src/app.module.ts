@@ -26,12 +26,12 @@ import { KeysController } from './http/keys.controller.js';
 import { OcspController } from './http/ocsp.controller.js';
 import { OperatorGuard } from './http/operator-guard.js';
 import { OriginGuard } from './http/origin-guard.js';
-import { Sites } from './http/sites.js';
 import { PageFiles } from './http/page-files.js';
 import { PagesController } from './http/pages.controller.js';
 import { ProblemFilter } from './http/problem-filter.js';
 import { SessionSignedIn, SignedIn } from './http/signed-in.js';
 import { SignInController } from './http/sign-in.controller.js';
+import { UkeyAgentAddress } from './http/ukey-agent-address.js';
 
 @Module({})
 export class AppModule {
@@ -70,7 +70,7 @@ export class AppModule {
           inject: [Approvals],
         },
         { provide: ClientCertificate, useClass: ConnectionCertificate },
-        { provide: Sites, useValue: new Sites(config.http) },
+        { provide: UkeyAgentAddress, useValue: new UkeyAgentAddress(config.http) },
         { provide: PageFiles, useFactory: () => PageFiles.load(config.pagesDir) },
         { provide: SignedIn, useClass: SessionSignedIn },
         { provide: APP_GUARD, useClass: OriginGuard },

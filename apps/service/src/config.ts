@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { AccessConfig } from '#libs/access';
 import { HttpConfig } from './http/http-config.js';
 
-/** The service's configuration file. `./hufu` writes it for the embedded default. */
-export const ServiceConfig = z.strictObject({
+const Parts = z.strictObject({
   databaseUrl: z.string().min(1),
   /** The supervisor's socket of client `service`. */
   hsmSocket: z.string().min(1),
@@ -30,4 +29,10 @@ export const ServiceConfig = z.strictObject({
     })
     .prefault({}),
 });
+
+/** The service's configuration file. `./hufu` writes it for the embedded default. */
+export const ServiceConfig = Parts.refine(({ http, access }) => http.tls === undefined || access.signIn.origins !== undefined, { path: ['access', 'signIn', 'origins'], error: 'with TLS the origins are named' }).refine(
+  ({ access }) => Object.values(access.signIn.origins ?? {}).every((origin) => origin === undefined || origin.startsWith('https:') || new URL(origin).hostname.endsWith('.localhost')),
+  { path: ['access', 'signIn', 'origins'], error: 'origins are https:, or http: on *.localhost, which never leaves the machine' },
+);
 export type ServiceConfig = z.infer<typeof ServiceConfig>;

@@ -10,7 +10,7 @@ export * from './domain/change.js';
 export { quorumForecast, type Lapse, type Shortage } from './domain/forecast.js';
 export { requireMayLeave, type HandOverState } from './domain/departure.js';
 export { FirstOperator } from './domain/initialisation.js';
-export { AccessConfig } from './access-terms.js';
+export { AccessConfig, AccessTerms } from './access-terms.js';
 export * from './access.module.js';
 export { ApprovalPolicy } from './approvals/approval-policy.js';
 export { ApprovalsConfig } from './approvals/approval-terms.js';

@@ -2,10 +2,6 @@ import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 
 const port = z.int().min(0).max(65_535);
-const origin = z
-  .string()
-  .max(300)
-  .refine((text) => URL.canParse(text) && new URL(text).origin === text, { error: 'an origin: scheme, host and port, nothing behind', abort: true });
 const serverKey = { certificateFile: z.string().min(1), keyFile: z.string().min(1) };
 
 /** Where operators reach the service. */
@@ -15,8 +11,8 @@ export const HttpConfig = z
     port,
     /** Certificate chain and key, PEM; the key file is nobody else's to read (0600). */
     tls: z.strictObject(serverKey).optional(),
-    /** What a browser calls the two sites; absent = the names of the embedded default at the port that is listened on. */
-    origins: z.strictObject({ console: origin, approve: origin }).optional(),
+    /** Where the agent of a UKey listens on the operators' own machines: the one foreign address that a page may ask. */
+    ukeyAgentPort: z.int().min(1024).max(65_535).default(17_317),
     /** A listener of its own that asks for client certificates, on a host name of its own: browsers ask the user on every connection. */
     clientCertificates: z
       .strictObject({
@@ -29,9 +25,7 @@ export const HttpConfig = z
       })
       .optional(),
   })
-  .refine(({ host, tls }) => tls !== undefined || isLoopback(host), { path: ['tls'], message: 'plain HTTP is for loopback addresses only; name certificateFile and keyFile' })
-  .refine(({ origins }) => origins === undefined || new URL(origins.console).hostname !== new URL(origins.approve).hostname, { path: ['origins'], message: 'the approve site has a host name of its own' })
-  .refine(({ origins, tls }) => origins === undefined || Object.values(origins).every((each) => each.startsWith('https:') || (tls === undefined && new URL(each).hostname.endsWith('.localhost'))), { path: ['origins'], message: 'origins are https:, or http: on *.localhost' });
+  .refine(({ host, tls }) => tls !== undefined || isLoopback(host), { path: ['tls'], message: 'plain HTTP is for loopback addresses only; name certificateFile and keyFile' });
 export type HttpConfig = z.infer<typeof HttpConfig>;
 
 function isLoopback(host: string): boolean {

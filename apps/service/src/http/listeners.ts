@@ -1,20 +1,20 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import { Origins } from '#libs/access';
 import { AppError } from '#libs/platform';
 import type { HttpApp } from './adapter.js';
 import { configured } from './configured-file.js';
 import type { HttpConfig } from './http-config.js';
-import { Sites } from './sites.js';
 import { problem } from './problem-filter.js';
 import { serverKey } from './server-key.js';
 
-/** Opens the doors and tells `Sites` where they are. Returns what closes the second one. Throws PORT_IN_USE, CONFIG_INVALID. */
+/** Opens the doors and tells `Origins` where they are. Returns what closes the second one. Throws PORT_IN_USE, CONFIG_INVALID. */
 export async function openListeners(app: HttpApp, { host, port, clientCertificates }: HttpConfig): Promise<() => Promise<void>> {
   await free(port, async () => void (await app.listen(port, host)));
   const main = (app.getHttpServer().address() as AddressInfo).port;
   const asking = clientCertificates === undefined ? undefined : await listenForCertificates(app, clientCertificates);
-  app.get(Sites).listening({ main, clientCertificates: asking === undefined ? undefined : (asking.address() as AddressInfo).port });
+  app.get(Origins).listeningOn(main, asking === undefined ? undefined : `https://${clientCertificates?.hostName}:${(asking.address() as AddressInfo).port}`);
   return async () => {
     if (asking === undefined) return;
     const closed = new Promise<void>((resolve) => asking.close(() => resolve()));

@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { Origins } from '#libs/access';
 import { AppError } from '#libs/platform';
-import { Sites } from './sites.js';
 
 /** These change nothing (RFC 9110 9.2.1). */
 const SAFE = new Set(['GET', 'HEAD']);
@@ -12,13 +12,13 @@ const SAFE = new Set(['GET', 'HEAD']);
  */
 @Injectable()
 export class OriginGuard implements CanActivate {
-  constructor(private readonly sites: Sites) {}
+  constructor(private readonly origins: Origins) {}
 
   /** Throws ORIGIN_REFUSED. */
   canActivate(context: ExecutionContext): boolean {
     const { method, headers } = context.switchToHttp().getRequest<FastifyRequest>();
     const { origin } = headers;
-    if (SAFE.has(method) || origin === undefined || this.sites.all.includes(origin)) return true;
+    if (SAFE.has(method) || origin === undefined || this.origins.all().includes(origin)) return true;
     throw new AppError('ORIGIN_REFUSED', { origin: origin.slice(0, 300) });
   }
 }

@@ -1,4 +1,4 @@
-import type { Approval, MissingApprovals, Need } from '#libs/signature';
+import type { Approval, ApprovalMethod, MissingApprovals, Need, QuorumPolicy } from '#libs/signature';
 import type { ApprovalSubject, SubjectKind } from './approval-subject.js';
 import type { Outcome, RefusalGiven } from './approvals.repository.js';
 import type { WaitingApproval } from './waiting-approvals.js';
@@ -19,6 +19,15 @@ export interface PendingApproval {
   readonly missing: MissingApprovals;
   /** Whether this operator may still approve it, as far as the policy tells; the act is judged again. */
   readonly mayApprove: boolean;
+  /** This operator's own entry in the policy: by what key and authenticator it is approved. Null over the local socket. */
+  readonly approver: OwnEntry | null;
+}
+
+export interface OwnEntry {
+  readonly method: ApprovalMethod;
+  /** SubjectPublicKeyInfo, DER, upper-case hex. */
+  readonly publicKey: string;
+  readonly webauthn: { readonly rpId: string; readonly credentialId: string } | null;
 }
 
 /** One that waits or waited, with what became of it. */
@@ -43,7 +52,15 @@ export function pendingView(waiting: WaitingApproval, policyVersion: number, ope
     since: recordedAt.toISOString(),
     notAfter: notAfter.toISOString(),
     mayApprove: operatorId === undefined || mayApprove(waiting, operatorId),
+    approver: ownEntry(waiting.policy, operatorId),
   };
+}
+
+function ownEntry({ approvers }: QuorumPolicy, operatorId: string | undefined): OwnEntry | null {
+  const own = approvers.find(({ id }) => id === operatorId);
+  if (own === undefined) return null;
+  const { method = 'plain', publicKey, webauthn } = own;
+  return { method, publicKey, webauthn: webauthn === undefined ? null : { rpId: webauthn.rpId, credentialId: webauthn.credentialId } };
 }
 
 function mayApprove({ policy, approvedBy, requestedBy }: WaitingApproval, operatorId: string): boolean {

@@ -9,17 +9,19 @@ type Purpose = (typeof CREDENTIAL_PURPOSES)[number];
 @Injectable()
 export class Origins {
   private port: number | undefined;
+  private certificateOrigin: string | undefined;
 
   constructor(private readonly terms: AccessTerms) {}
 
-  /** Origins that are not configured follow the port, known once the service listens. */
-  listeningOn(port: number): void {
+  /** Origins that are not configured follow the ports, known once the service listens; `certificate`: where client certificates are asked for. */
+  listeningOn(port: number, certificate?: string): void {
     this.port = port;
+    this.certificateOrigin = certificate;
   }
 
   /** Where a request may have been sent to. Throws CONFIG_INVALID before the port is known. */
   all(): string[] {
-    const { certificate } = this.terms.config.signIn.origins ?? {};
+    const certificate = this.certificate();
     return [this.console(), this.approve(), ...(certificate === undefined ? [] : [certificate])];
   }
 
@@ -29,6 +31,11 @@ export class Origins {
 
   approve(): string {
     return this.terms.config.signIn.origins?.approve ?? this.local('approve');
+  }
+
+  /** Undefined: client certificates are not asked for anywhere. */
+  certificate(): string | undefined {
+    return this.terms.config.signIn.origins?.certificate ?? this.certificateOrigin;
   }
 
   /** Pages on which a credential of this purpose may be made and used. */
