@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { AskingAuthoriser, type DeviceConfig, type HsmConfig, SupervisorHsm } from '#libs/hsm';
 import { childEnvironment } from '#libs/platform';
+import type { SignedPolicy } from '#libs/signature';
 import { RehearsalQuorum } from '../../apps/cli/src/approver/rehearsal-quorum.js';
 import { libraryPath } from './library-path.js';
 
@@ -37,6 +38,8 @@ export interface TestHsmOptions {
   /** Changes the configuration of a device. */
   readonly device?: (device: DeviceConfig) => DeviceConfig;
   readonly deadlineSeconds?: number;
+  /** The first policy, in place of the one of the rehearsal approvers, who then have nothing to say. */
+  readonly policy?: SignedPolicy;
   /** Other devices than the two embedded tokens. */
   readonly devices?: (dir: string) => DeviceConfig[];
   readonly settings?: Partial<Pick<HsmConfig, 'knownAnswerSeconds' | 'pingMs' | 'profilesDir' | 'mode'>>;
@@ -70,7 +73,11 @@ export async function startTestHsm(options: TestHsmOptions = {}): Promise<TestHs
   const configFile = join(dir, 'hsm.json');
   for (const folder of ['tokens', 'pins']) mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 });
   writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 });
-  const quorum = await RehearsalQuorum.start({ keysDir: join(dir, 'approvers'), policyDir: config.policyDir, program: resolve('dist/apps/cli/src/approver/main.js') });
+  if (options.policy !== undefined) {
+    mkdirSync(config.policyDir, { mode: 0o700 });
+    writeFileSync(join(config.policyDir, '1.json'), JSON.stringify(options.policy), { mode: 0o600 });
+  }
+  const quorum = await RehearsalQuorum.start({ keysDir: join(dir, 'approvers'), policyDir: options.policy === undefined ? config.policyDir : join(dir, 'rehearsal-policy'), program: resolve('dist/apps/cli/src/approver/main.js') });
   const spawnedMs = performance.now();
   const supervisor = spawn(process.execPath, ['--disable-sigusr1', resolve('dist/apps/hsm/src/main.js')], {
     env: childEnvironment({ HUFU_CONFIG: configFile }),

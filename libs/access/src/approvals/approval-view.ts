@@ -1,5 +1,5 @@
-import type { Approval, MissingApprovals, Need } from '#libs/signature';
-import type { ApprovalSubject, SubjectKind } from './approval-subject.js';
+import type { Approval, ApprovalSubject, Approver, MissingApprovals, Need } from '#libs/signature';
+import type { SubjectKind } from './approval-subject.js';
 import type { Outcome, RefusalGiven } from './approvals.repository.js';
 import type { WaitingApproval } from './waiting-approvals.js';
 
@@ -17,6 +17,8 @@ export interface PendingApproval {
   readonly notAfter: string;
   readonly approvedBy: readonly string[];
   readonly missing: MissingApprovals;
+  /** The operator's own entry in the policy: by which key and in which way it approves. Null over the local socket. */
+  readonly approver: Approver | null;
   /** Whether this operator may still approve it, as far as the policy tells; the act is judged again. */
   readonly mayApprove: boolean;
 }
@@ -42,6 +44,7 @@ export function pendingView(waiting: WaitingApproval, policyVersion: number, ope
     requestedBy: requestedBy ?? null,
     since: recordedAt.toISOString(),
     notAfter: notAfter.toISOString(),
+    approver: waiting.policy.approvers.find((each) => each.id === operatorId) ?? null,
     mayApprove: operatorId === undefined || mayApprove(waiting, operatorId),
   };
 }
