@@ -51,8 +51,8 @@ export const RESPONDER = {
   notAfter: new Date('2027-01-01T00:00:00Z'),
 };
 
-/** Opens the rooms; a second scheme over the same database is a restarted process. */
-export async function openPkiScheme(hsm: Hsm, existing?: TestDatabase): Promise<PkiScheme> {
+/** Opens the rooms; a second scheme over the same database is a restarted process. `guard` puts something between the clock and the rooms. */
+export async function openPkiScheme(hsm: Hsm, existing?: TestDatabase, guard: (clock: FixedClock) => Clock = (clock) => clock): Promise<PkiScheme> {
   const database = existing ?? (await createTestDatabase());
   // It belongs to the database, not to the process: a restarted one finds it running.
   const log = existing === undefined ? await startRunningJournal(database.url) : undefined;
@@ -69,7 +69,7 @@ export async function openPkiScheme(hsm: Hsm, existing?: TestDatabase): Promise<
   });
   const app = await builder
     .overrideProvider(Clock)
-    .useValue(clock)
+    .useValue(guard(clock))
     .overrideProvider(Logger)
     .useValue(new Logger('test', () => undefined))
     .compile();

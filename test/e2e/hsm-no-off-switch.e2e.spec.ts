@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -123,7 +124,7 @@ describe('whatever the settings', () => {
 
   const DEVICE_TRIED: Readonly<Record<string, readonly unknown[]>> = {
     initialise: [false], testKeys: [false], site: ['rehearsal'], group: ['general', 'diversification'], env: [{ HUFU_APPROVALS: 'off' }], tokenLabel: [undefined], slot: [0], simulator: [{ pin_tries: '3' }],
-    tokenSerial: [undefined], productCertificate: [{ number: 'TEST', validUntil: '2000-01-01' }],
+    moduleSha256: [createHash('sha256').update(readFileSync('hsm-sim/build/libhsm-sim.so')).digest('hex').toUpperCase()], tokenSerial: [undefined], productCertificate: [{ number: 'TEST', validUntil: '2000-01-01' }],
   };
   it('each of a device is known to this test', () => {
     const shape = HsmConfig.shape.devices.unwrap().shape;
@@ -145,7 +146,7 @@ describe('whatever the vendor profile', () => {
     const module = initialisation === 'hsm-sim' ? resolve('hsm-sim/build/libhsm-sim.so') : libraryPath(initialisation === 'nss' ? 'libsoftokn3.so' : 'libsofthsm2.so');
     const simulator = initialisation === 'hsm-sim' && personality !== '' ? { personality } : {};
     const files = (dir: string): void => {
-      for (const made of ['tokens', 'state', 'pins']) for (const each of readdirSync(join(dir, made))) if (/^(general|diversification)-1/.test(each)) rmSync(join(dir, made, each), { recursive: true, force: true });
+      for (const made of ['tokens', 'state', 'state/devices', 'pins']) for (const each of readdirSync(join(dir, made))) if (/^(general|diversification)-1/.test(each)) rmSync(join(dir, made, each), { recursive: true, force: true });
     };
     expect(await outcome({ device: () => ({ profile, module, simulator }), files })).toBe('refused');
   });

@@ -8,6 +8,7 @@ import { concatBytes, fromHex, toHex } from '#libs/platform';
 import { familyOf } from '../../apps/cli/src/demo/process-sight.js';
 import { simDevice } from '../builders/hsm-sim.js';
 import { checkValueOf, childOf, drawnKeys, encrypted, type RootAlgorithm, seededStream, withOddParity } from '../builders/seeded-keys.js';
+import { pinTraces } from '../env/pin-traces.js';
 import { type DemoRow, runCli } from '../env/demo-run.js';
 import { type Hit, SecretSearch } from '../env/secret-search.js';
 import { FACTORS, type Held, SESSION_INPUT } from './rigs/hold.js';
@@ -15,7 +16,7 @@ import { FACTORS, type Held, SESSION_INPUT } from './rigs/hold.js';
 /*
  * No clear key outside the module. The product runs its whole demonstration on two hsm-sim devices whose generator is seeded, so the
  * test knows every key; it stops before the end, and the memory of every process, then the database, its log, the logs and every file
- * are searched for them. First a mark planted in each place has to be found there.
+ * are searched for them. First a mark planted in each place has to be found there. The same for the PINs of both tokens.
  */
 const DEVICES = ['general-1', 'diversification-1'] as const;
 const STREAM_BYTES = 64 * 1024;
@@ -23,11 +24,14 @@ const WINDOW_BYTES = 8;
 
 const mark = randomBytes(16);
 const home = mkdtempSync(join(tmpdir(), `hufu-${toHex(mark).toLowerCase()}-`));
+const pinFolder = join(home, 'hsm', 'pins');
 const seeds = Object.fromEntries(DEVICES.map((device) => [device, randomBytes(16)]));
 let demo: Promise<{ code: number | null; text: string }>;
 let held: Held;
 let secrets: Map<string, Uint8Array>;
 let windows: Map<string, Uint8Array>;
+/** By the name of their file. */
+let pins: Map<string, Uint8Array>;
 let root = 0;
 
 beforeAll(async () => {
@@ -49,6 +53,7 @@ beforeAll(async () => {
   held = JSON.parse(readFileSync(join(home, 'held.json'), 'utf8')) as Held;
   root = (JSON.parse(readFileSync(join(home, 'run', 'product.json'), 'utf8')) as { pid: number }).pid;
   ({ secrets, windows } = whatTheModuleKnows(held));
+  pins = new Map(readdirSync(pinFolder).map((name) => [name, new Uint8Array(readFileSync(join(pinFolder, name)))]));
 }, 180_000);
 afterAll(async () => {
   writeFileSync(join(home, 'go'), '');
@@ -104,6 +109,17 @@ const argumentsOf = (pid: number): string => {
 const isAgent = (pid: number): boolean => argumentsOf(pid).includes('apps/hsm/src/agent.js');
 const programs = { supervisor: 'apps/hsm/src/main.js', service: 'apps/service/src/main.js', worker: 'apps/worker/src/main.js', cli: 'apps/cli/src/main.js', approver: 'apps/cli/src/approver/main.js', postgres: 'postgres' };
 const processesOf = (program: string): number[] => familyOf(root).filter((pid) => argumentsOf(pid).includes(program));
+const isSupervisor = (pid: number): boolean => argumentsOf(pid).includes(programs.supervisor);
+let looked: { readonly hits: readonly (Hit & { readonly pid: number })[]; readonly processes: readonly number[] } | undefined;
+/** All that is looked for, in the memory of all processes but the agents; once, since it takes a while. */
+const memoryHits = (): NonNullable<typeof looked> => {
+  if (looked !== undefined) return looked;
+  const search = new SecretSearch([...secrets, ...windows, ...pins]);
+  const seen = new Set<string>();
+  const processes = familyOf(root).filter((pid) => !isAgent(pid));
+  looked = { processes, hits: processes.flatMap((pid) => (search.inProcess(pid, seen) ?? []).map((hit) => ({ ...hit, pid }))) };
+  return looked;
+};
 const shown = (hits: readonly Hit[]): string[] => [...new Set(hits.map(({ secret, form, where }) => `${secret} as ${form} in ${where}`))].slice(0, 20);
 
 describe('the product on two seeded devices, held before its end', () => {
@@ -136,11 +152,26 @@ describe('the product on two seeded devices, held before its end', () => {
   });
 
   it('no process but the module’s own agents holds a root, a child, a session key, or anything that the generators drew', () => {
-    const search = new SecretSearch([...secrets, ...windows]);
-    const seen = new Set<string>();
-    const searched = familyOf(root).filter((pid) => !isAgent(pid));
-    expect(searched.length).toBeGreaterThanOrEqual(8);
-    expect(shown(searched.flatMap((pid) => search.inProcess(pid, seen) ?? []))).toEqual([]);
+    const { hits, processes } = memoryHits();
+    expect(processes.length).toBeGreaterThanOrEqual(8);
+    expect(shown(hits.filter(({ secret }) => !pins.has(secret)))).toEqual([]);
+  });
+
+  it('the PINs are in no environment, on no command line and in no memory but of supervisor and agents; one that is planted there is found', () => {
+    expect([...pins.keys()].sort()).toEqual(DEVICES.flatMap((device) => [device, `${device}.so`]).sort());
+    expect(new SecretSearch(pins).inFolder(pinFolder).map(({ secret, form }) => `${secret} ${form}`).sort()).toEqual([...pins.keys()].map((name) => `${name} raw`).sort());
+    const [first] = [...pins.values()].map((pin) => Buffer.from(pin).toString('utf8')) as [string];
+    const planted = spawn(process.execPath, ['-e', 'setInterval(() => 0, 1000)', '--', first], { env: { PLANTED: first }, stdio: 'ignore' });
+    try {
+      expect(pinTraces([planted.pid as number], pins).map(({ where }) => where.replace(/^\d+ /, ''))).toEqual(expect.arrayContaining(['environment', 'command line', expect.stringContaining('[stack]')]));
+    } finally {
+      planted.kill('SIGKILL');
+    }
+    // Supervisor and agents read and take the PIN; what proc(5) shows of them holds none either.
+    expect(shown(pinTraces(familyOf(root), pins, { memory: false }))).toEqual([]);
+    const { hits, processes } = memoryHits();
+    expect(processes.filter((pid) => !isSupervisor(pid)).length).toBeGreaterThanOrEqual(7);
+    expect(shown(hits.filter(({ secret, pid }) => pins.has(secret) && !isSupervisor(pid)))).toEqual([]);
   });
 
   it('nor does the write-ahead log, nor what the database has on disk', () => {
@@ -165,6 +196,8 @@ describe('after its end', () => {
     const marked = new SecretSearch([['mark', mark]]).inFolder(home).map(({ where, form }) => `${where.slice(home.length + 1)} ${form}`);
     expect(marked).toEqual(expect.arrayContaining(['logs/planted.log raw', 'core.1 raw', 'run/core raw']));
     expect(marked.some((line) => /^pg\/.*base\/\d+\/\d+ base64/.test(line))).toBe(true);
+    // The PIN files are the one place for a PIN: no log, journal, table, evidence or report has one.
+    expect(shown(new SecretSearch(pins).inFolder(home, (path) => path === pinFolder))).toEqual([]);
     // The seeds are the test's: they stand in the simulators' configuration. A token's file shows its own initial values and no key.
     expect(shown(new SecretSearch(secrets).inFolder(home))).toEqual([]);
     expect(shown(new SecretSearch(windows).inFolder(home, (path) => path === join(home, 'hsm', 'hsm') || path.endsWith('/tokens')))).toEqual([]);

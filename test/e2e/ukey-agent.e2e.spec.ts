@@ -31,11 +31,14 @@ class AgentRig {
     readonly logFile: string,
   ) {}
 
-  static async start(ukey: TestUkey, answerSeconds = 30): Promise<AgentRig> {
+  /** By the launcher, as an operator does, or `direct`: the agent's process itself. */
+  static async start(ukey: TestUkey, { answerSeconds = 30, direct = false }: { answerSeconds?: number; direct?: boolean } = {}): Promise<AgentRig> {
     const port = await freePort();
     const [config, logFile] = [join(ukey.token.dir, `agent-${port}.json`), join(ukey.token.dir, `agent-${port}.log`)];
-    writeFileSync(config, JSON.stringify({ port, origins: [ORIGIN], answerSeconds, logFile, driver: { kind: 'pkcs11', module: ukey.token.module, profile: ukey.profile, tokenSerial: ukey.token.serial } }));
-    const terminal = TerminalProcess.start([process.execPath, '--disable-sigusr1', resolve('dist/apps/ukey-agent/src/main.js')], { ...childEnvironment({ HUFU_CONFIG: config }), ...ukey.token.environment });
+    writeFileSync(config, JSON.stringify({ port, origins: [ORIGIN], answerSeconds, logFile, driver: { kind: 'pkcs11', module: ukey.token.module, profile: ukey.profile, tokenSerial: ukey.token.serial, environment: ukey.token.environment } }));
+    const program = direct ? ['dist/apps/ukey-agent/src/main.js'] : ['dist/apps/cli/src/main.js', 'ukey-agent', '--config', config];
+    const environment = direct ? { ...childEnvironment({ HUFU_CONFIG: config }), ...ukey.token.environment } : childEnvironment({ HUFU_HOME: ukey.token.dir });
+    const terminal = TerminalProcess.start([process.execPath, '--disable-sigusr1', resolve(program[0] as string), ...program.slice(1)], environment);
     await terminal.until(/agent ready/);
     return new AgentRig(ukey, port, terminal, logFile);
   }
@@ -44,7 +47,7 @@ class AgentRig {
   async ask(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
     const all = { host: `127.0.0.1:${this.port}`, origin: ORIGIN, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers };
     const kept = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''));
-    return new Promise((settle, reject) => {
+    const answer = new Promise<Answer>((settle, reject) => {
       const request = httpRequest({ host: '127.0.0.1', port: this.port, method, path, headers: kept, setHost: false }, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
@@ -53,6 +56,9 @@ class AgentRig {
       request.on('error', reject);
       request.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body));
     });
+    // A test that has failed at the terminal awaits it no more.
+    answer.catch(() => undefined);
+    return answer;
   }
 
   /** Has the holder say y where asked, and type this PIN. */
@@ -262,7 +268,7 @@ describe('the UKey agent refuses', () => {
 
 describe('the UKey agent', () => {
   it('waits no longer than it was told', async () => {
-    const rig = await AgentRig.start(await TestUkey.make('softhsm', 'p256'), 2);
+    const rig = await AgentRig.start(await TestUkey.make('softhsm', 'p256'), { answerSeconds: 2 });
     const answer = await rig.ask('POST', '/signatures', { kind: 'enrol', challenge: randomBytes(32).toString('base64url'), keyDigest: rig.ukey.keyDigest });
     expect([answer.status, answer.body['code']]).toEqual([403, 'TERMINAL_UNANSWERED']);
     await rig.terminal.stop();
@@ -286,7 +292,7 @@ describe('the UKey agent', () => {
   });
 
   it('keeps the PIN out of its memory, log, environment, arguments and terminal once it has answered', async () => {
-    const rig = await AgentRig.start(await TestUkey.make('softhsm', 'p256'));
+    const rig = await AgentRig.start(await TestUkey.make('softhsm', 'p256'), { direct: true });
     const { pin } = rig.ukey.token;
     const pid = rig.terminal.pid;
     const search = new SecretSearch([['pin', Buffer.from(pin)]]);

@@ -16,7 +16,8 @@ export class TerminalProcess {
   /** `command`: program and arguments without quotes or blanks in them. */
   static start(command: readonly string[], env: Readonly<Record<string, string>>): TerminalProcess {
     if (command.some((word) => /[\s'"$`\\]/.test(word))) throw new Error('a word that a shell would read otherwise');
-    return new TerminalProcess(spawn('script', ['-qefc', `exec ${command.join(' ')}`, '/dev/null'], { env: { ...env, TERM: 'dumb' } }));
+    // Ends with the test, also when that is killed; the program then loses its terminal.
+    return new TerminalProcess(spawn('setpriv', ['--pdeathsig=KILL', 'script', '-qefc', `exec ${command.join(' ')}`, '/dev/null'], { env: { ...env, TERM: 'dumb' } }));
   }
 
   /** Everything that was on the screen. */

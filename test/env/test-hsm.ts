@@ -38,7 +38,7 @@ export interface TestHsmOptions {
   /** Changes the configuration of a device. */
   readonly device?: (device: DeviceConfig) => DeviceConfig;
   readonly deadlineSeconds?: number;
-  /** The first policy, in place of the one of the rehearsal approvers, who then have nothing to say. */
+  /** The approvers are not processes of this rig: whoever signs does it elsewhere, and `hsm` brings nothing. */
   readonly policy?: SignedPolicy;
   /** Other devices than the two embedded tokens. */
   readonly devices?: (dir: string) => DeviceConfig[];
@@ -73,25 +73,29 @@ export async function startTestHsm(options: TestHsmOptions = {}): Promise<TestHs
   const configFile = join(dir, 'hsm.json');
   for (const folder of ['tokens', 'pins']) mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 });
   writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 });
+  const rehearsal = options.policy === undefined ? await RehearsalQuorum.start({ keysDir: join(dir, 'approvers'), policyDir: config.policyDir, program: resolve('dist/apps/cli/src/approver/main.js') }) : undefined;
   if (options.policy !== undefined) {
     mkdirSync(config.policyDir, { mode: 0o700 });
-    writeFileSync(join(config.policyDir, '1.json'), JSON.stringify(options.policy), { mode: 0o600 });
+    writeFileSync(join(config.policyDir, '1.json'), JSON.stringify(options.policy));
   }
-  const quorum = await RehearsalQuorum.start({ keysDir: join(dir, 'approvers'), policyDir: options.policy === undefined ? config.policyDir : join(dir, 'rehearsal-policy'), program: resolve('dist/apps/cli/src/approver/main.js') });
+  const quorum = (): RehearsalQuorum => {
+    if (rehearsal === undefined) throw new Error('the approvers of this rig are elsewhere');
+    return rehearsal;
+  };
   const spawnedMs = performance.now();
   const supervisor = spawn(process.execPath, ['--disable-sigusr1', resolve('dist/apps/hsm/src/main.js')], {
     env: childEnvironment({ HUFU_CONFIG: configFile }),
     stdio: ['pipe', 'ignore', 'pipe'],
   });
   const log = await readyLine(supervisor).catch((error: unknown) => {
-    quorum.stop();
+    rehearsal?.stop();
     throw error;
   });
   const readySeconds = (performance.now() - spawnedMs) / 1000;
   const clients: SupervisorHsm[] = [];
-  const authoriser = (name: string): AskingAuthoriser => new AskingAuthoriser({ client: name, ticketCount: 100_000, ticketHours: 1, requestMinutes: 5 }, (subject) => quorum.approve(subject));
+  const authoriser = (name: string): AskingAuthoriser => new AskingAuthoriser({ client: name, ticketCount: 100_000, ticketHours: 1, requestMinutes: 5 }, (subject) => quorum().approve(subject));
   const client = (name: string, { bare } = { bare: false }): SupervisorHsm => {
-    const made = new SupervisorHsm(join(config.socketDir, `${name}.sock`), { authoriser: bare ? undefined : authoriser(name) });
+    const made = new SupervisorHsm(join(config.socketDir, `${name}.sock`), { authoriser: bare || rehearsal === undefined ? undefined : authoriser(name) });
     clients.push(made);
     return made;
   };
@@ -102,13 +106,15 @@ export async function startTestHsm(options: TestHsmOptions = {}): Promise<TestHs
     supervisor,
     config,
     readySeconds,
-    quorum,
+    get quorum() {
+      return quorum();
+    },
     authoriser,
     log,
     client,
     async stop({ keep } = { keep: false }) {
       for (const each of clients) each.close();
-      quorum.stop();
+      rehearsal?.stop();
       await ended(supervisor);
       if (!keep) rmSync(dir, { recursive: true, force: true });
     },

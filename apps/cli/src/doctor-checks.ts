@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DeviceStatus, NOT_ENFORCED, type NotEnforced } from '#libs/hsm';
-import { checkJournal, type JournalState, readJournalState } from '#libs/journal';
+import { checkJournal, type DatabaseTimes, type JournalState, readDatabaseTimes, readJournalState, readRetention, type RetentionState } from '#libs/journal';
 import { openDataSource, requireMigrated } from '#libs/platform';
 import { type Bilingual, isAppError } from '#libs/platform/domain';
 import { errorLines } from './terminal.js';
@@ -85,6 +85,8 @@ export async function checkDatabase(ownerUrl: string): Promise<Finding[]> {
           ? finding('ok', `日志完整：${journal.entries} 条，待排序 ${journal.waiting} 条`, `the journal is whole: ${journal.entries} entries, ${journal.waiting} waiting`)
           : finding('bad', `日志损坏：${journal.firstBad}`, `the journal is damaged: ${journal.firstBad}; stop work and keep the database as it is`),
         ...journalFindings(await readJournalState(dataSource.manager)),
+        retentionFinding(await readRetention(dataSource.manager)),
+        ...clockFindings(new Date(), await readDatabaseTimes(dataSource.manager)),
       );
     } finally {
       await dataSource.destroy();
@@ -93,6 +95,29 @@ export async function checkDatabase(ownerUrl: string): Promise<Finding[]> {
     findings.push(findingOf(error));
   }
   return findings;
+}
+
+/** How long records are kept, and whether somebody holds them longer. */
+export function retentionFinding({ classes, holds, retiredYears }: RetentionState): Finding {
+  const list = (language: 'zh' | 'en', month: string): string => classes.map((each) => `${each[language]} ${each.months} ${month}`).join(language === 'zh' ? '，' : ', ');
+  return finding('ok', `保存期：${list('zh', '个月')}；保全 ${holds} 项；已清除年份 ${retiredYears.join(' ') || '无'}`, `kept for: ${list('en', 'months')}; ${holds} legal holds; years retired: ${retiredYears.join(' ') || 'none'}`);
+}
+
+/** What the processes tolerate, and what an idle database may need to answer. */
+const CLOCK_TOLERANCE_SECONDS = 2;
+
+/** This host's clock against the database's, and against the latest time that the journal has. */
+export function clockFindings(host: Date, { now, latest }: DatabaseTimes): Finding[] {
+  const secondsTo = (other: Date): number => (host.getTime() - other.getTime()) / 1000;
+  const off = secondsTo(now);
+  const sinceLatest = latest === undefined ? 0 : secondsTo(latest);
+  const shown = off.toFixed(1);
+  return [
+    finding(Math.abs(off) > CLOCK_TOLERANCE_SECONDS ? 'bad' : 'ok', `本机时钟与数据库相差 ${shown} 秒`, `the clock of this host differs from the database’s by ${shown} s`),
+    ...(sinceLatest < -CLOCK_TOLERANCE_SECONDS
+      ? [finding('bad', `本机时钟比日志中最晚的时间落后 ${-sinceLatest} 秒：签名与特权操作被拒绝`, `the clock of this host is ${-sinceLatest} s behind the latest time in the journal: signing and privileged acts are refused`)]
+      : []),
+  ];
 }
 
 export const DEVICE_STATES: Record<DeviceStatus['state'], Bilingual & { verdict: Verdict }> = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JournalState } from '#libs/journal';
-import { journalFindings } from './doctor-checks.js';
+import { clockFindings, journalFindings } from './doctor-checks.js';
 
 const good: JournalState = {
   logKeys: 1, waiting: 0, oldestWaitingSeconds: 0, head: { shard: 2026, size: 9, ageSeconds: 3 },
@@ -18,5 +18,20 @@ describe('what the doctor says of the log', () => {
     ['an anchor behind', { anchors: [good.anchors[0] as JournalState['anchors'][number], { name: 'b', shard: 2026, size: 4, ageSeconds: 300 }] }, /anchor behind the log: b 2026\/4 \(300 s\)/],
   ])('names %s', (_, change, expected) => {
     expect(said({ ...good, ...change })).toEqual([expect.stringMatching(expected)]);
+  });
+});
+
+describe('clockFindings', () => {
+  const host = new Date('2026-06-01T08:00:00Z');
+  const at = (ms: number): Date => new Date(host.getTime() + ms);
+  it.each<[string, number, number | undefined, string[]]>([
+    ['agrees', 100, -5_000, ['ok']],
+    ['an empty journal', 0, undefined, ['ok']],
+    ['behind the database', 3_600_000, -5_000, ['bad']],
+    ['ahead of it', -3_000, -5_000, ['bad']],
+    ['behind what is recorded', 0, 3_600_000, ['ok', 'bad']],
+  ])('%s', (_, database, latest, verdicts) => {
+    const found = clockFindings(host, { now: at(database), latest: latest === undefined ? undefined : at(latest) });
+    expect(found.map(({ verdict }) => verdict)).toEqual(verdicts);
   });
 });

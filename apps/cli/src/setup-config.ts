@@ -104,6 +104,7 @@ export function writeConfigs(state: StateFolder, values: ProcessConfigs): { serv
       access: { nameKeyFile: values.nameKeyFile },
     }),
     worker: write(state, 'worker', {
+      mode: 'rehearsal',
       databaseUrl: values.workerDatabaseUrl,
       hsmSocket: SOCKETS.hsm(state, 'worker'),
       evidenceDir,

@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
+import { TrustedTime } from '#libs/journal';
 import { DataSource } from 'typeorm';
-import { Approvals } from '#libs/access';
+import { Approvals, Origins } from '#libs/access';
 import { databaseError, environment, isAppError, loadConfig, Logger, onStop, requireMigrated } from '#libs/platform';
 import { AppModule } from './app.module.js';
 import { CommandServer } from './commands/command-server.js';
@@ -9,10 +10,12 @@ import { ServiceConfig } from './config.js';
 import { type HttpApp, httpAdapter } from './http/adapter.js';
 import { acceptBinaryBodies } from './http/binary-bodies.js';
 import { openListeners } from './http/listeners.js';
+import { periodically } from './periodically.js';
 import { settleIntents } from './settle-intents.js';
 import { answerPins, watchLateObjects } from './watch-hsm.js';
 
 const log = new Logger('service');
+const CLOCK_SECONDS = 5;
 
 async function main(): Promise<void> {
   const config = loadConfig(environment().configFile, ServiceConfig);
@@ -24,6 +27,10 @@ async function main(): Promise<void> {
   });
   acceptBinaryBodies(app);
   await requireMigrated(app.get(DataSource));
+  // What is settled is signed: not at a time that nobody believes.
+  const time = app.get(TrustedTime);
+  await time.check();
+  const stopComparing = periodically(CLOCK_SECONDS, 'comparing clocks', log, () => time.check());
   const abandoned = await app.get(Approvals).abandonFormer();
   if (abandoned > 0) log.warn('requests of a former process are abandoned', { abandoned });
   const commands = app.get(CommandServer);
@@ -33,10 +40,11 @@ async function main(): Promise<void> {
   const stopAnswering = answerPins(app, log);
   await settleIntents(app, log);
   const closeListeners = await openListeners(app, config.http);
+  app.get(Origins).listeningOn(Number(new URL(await app.getUrl()).port));
   commands.open();
   const stopWatching = watchLateObjects(app, log);
   onStop(async () => {
-    await Promise.all([stopWatching(), stopAnswering()]);
+    await Promise.all([stopWatching(), stopAnswering(), stopComparing()]);
     await commands.close();
     await closeListeners();
     await app.close();

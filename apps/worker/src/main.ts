@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { SupervisorHsm } from '#libs/hsm';
-import { Anchoring, CAUGHT_UP_BELOW, HsmCheckpointSigner, openAnchor, Sequencer } from '#libs/journal';
+import { Anchoring, CAUGHT_UP_BELOW, HsmCheckpointSigner, openAnchor, Sequencer, TrustedTime } from '#libs/journal';
 import { Clock, databaseError, environment, isAppError, loadConfig, Logger, onStop, openDataSource, requireMigrated } from '#libs/platform';
 import { Reports, VerificationWorker } from '#libs/verification';
 import { AppModule } from './app.module.js';
@@ -12,6 +12,7 @@ import { IdleLoop } from './idle-loop.js';
 const log = new Logger('worker');
 /** A privileged act waits for a checkpoint and an anchor: twice this at least. */
 const JOURNAL_IDLE_MS = 50;
+const CLOCK_MS = 5_000;
 
 async function main(): Promise<void> {
   const config = loadConfig(environment().configFile, WorkerConfig);
@@ -22,6 +23,8 @@ async function main(): Promise<void> {
   );
   await requireMigrated(app.get(DataSource));
   const clock = app.get(Clock);
+  const time = app.get(TrustedTime);
+  await time.check();
   // The sequencer is a process within the process: its own role in the database, its own socket to the supervisor.
   const journal = await openDataSource({ url: config.databaseUrl, role: 'hufu_journal', poolSize: 1 + config.journal.anchors.length });
   const journalHsm = new SupervisorHsm(config.journal.hsmSocket);
@@ -34,6 +37,7 @@ async function main(): Promise<void> {
     new IdleLoop('sequencing', () => sequence(sequencer), log, JOURNAL_IDLE_MS).start(),
     // Each anchor at its own pace: one that is away holds up nobody.
     ...anchorings.map((anchoring) => new IdleLoop(`anchoring ${anchoring.name}`, () => anchoring.runOnce(), log, JOURNAL_IDLE_MS).start()),
+    new IdleLoop('comparing clocks', () => time.check().then(() => 0), log, CLOCK_MS).start(),
     new IdleLoop('reporting', () => makeReports(reports), log).start(),
   ];
   onStop(async () => {

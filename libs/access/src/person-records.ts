@@ -150,7 +150,7 @@ export class PersonRecords {
   }
 
   private async journalled(tx: EntityManager, personIds: readonly string[]): Promise<Map<string, string[]>> {
-    const entries: { subject: string; body: Buffer }[] = await tx.query(`SELECT subject, body FROM journal_stage WHERE subject = ANY($1) AND kind LIKE 'access.%'`, [personIds]);
+    const entries: { subject: string; body: Buffer }[] = await tx.query(`SELECT subject, body FROM journal_stage WHERE subject = ANY($1) AND kind LIKE 'access.%' AND body IS NOT NULL`, [personIds]);
     const named = new Map<string, string[]>();
     for (const { subject, body } of entries) {
       const { data } = JSON.parse(body.toString('utf8')) as { data: { rows?: string[] } };

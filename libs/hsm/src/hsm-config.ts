@@ -40,7 +40,7 @@ export const HsmConfig = z.strictObject({
   mode: z.enum(['production', 'rehearsal']),
   /** Folder of the client sockets, 0700. */
   socketDir: z.string().min(1),
-  /** Latches of refused PINs, used request ids, ticket counters, fingerprints, device records, pinned tokens, generated module configuration. */
+  /** Latches of refused PINs, used request ids, ticket counters, fingerprints, device records, pinned tokens, latest time, generated module configuration. */
   stateDir: z.string().min(1),
   /** Folder of vendor profiles. */
   profilesDir: z.string().min(1),

@@ -3,6 +3,8 @@
  * loads in a few milliseconds.
  */
 export * from './domain/index.js';
+export * from './clock.js';
+export * from './guarded-clock.js';
 export * from './config/load-config.js';
 export * from './config/environment.js';
 export * from './logger.js';

@@ -1,5 +1,6 @@
 export * from './domain/index.js';
 export * from './clock.js';
+export * from './guarded-clock.js';
 export * from './config/load-config.js';
 export * from './config/environment.js';
 export * from './database/data-source.js';

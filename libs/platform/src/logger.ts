@@ -9,7 +9,7 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
  */
 export class Logger {
   constructor(
-    private readonly processName: string,
+    readonly processName: string,
     private readonly write: (line: string) => void = (line) => void process.stderr.write(line),
   ) {}
 

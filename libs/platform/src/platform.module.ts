@@ -1,7 +1,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { Clock, SystemClock } from './clock.js';
+import { Clock } from './clock.js';
 import { type DatabaseConfig, dataSourceOptions } from './database/data-source.js';
+import { GuardedClock } from './guarded-clock.js';
 import { Logger } from './logger.js';
 
 export interface PlatformOptions {
@@ -24,10 +25,11 @@ export class PlatformModule {
         }),
       ],
       providers: [
-        { provide: Clock, useClass: SystemClock },
+        { provide: GuardedClock, useFactory: () => new GuardedClock() },
+        { provide: Clock, useExisting: GuardedClock },
         { provide: Logger, useValue: new Logger(options.processName) },
       ],
-      exports: [Clock, Logger, TypeOrmModule],
+      exports: [Clock, GuardedClock, Logger, TypeOrmModule],
     };
   }
 }

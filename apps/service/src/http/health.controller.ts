@@ -2,7 +2,7 @@ import { Controller, Get, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { DataSource } from 'typeorm';
 import { type DeviceStatus, Hsm } from '#libs/hsm';
-import { type Bilingual, ERROR_TEXTS, isAppError } from '#libs/platform';
+import { type Bilingual, ERROR_TEXTS, GuardedClock, isAppError } from '#libs/platform';
 
 interface Check {
   readonly name: string;
@@ -15,6 +15,7 @@ export class HealthController {
   constructor(
     private readonly dataSource: DataSource,
     private readonly hsm: Hsm,
+    private readonly clock: GuardedClock,
   ) {}
 
   /** The process answers. */
@@ -23,10 +24,10 @@ export class HealthController {
     return { ok: true };
   }
 
-  /** It can serve: the database answers and every device is up. 503 otherwise, and the page says what is wrong. */
+  /** It can serve: the database answers, the clock is believed and every device is up. 503 otherwise, and the page says what is wrong. */
   @Get('ready')
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<{ ok: boolean; checks: Check[] }> {
-    const checks = [await this.database(), ...(await this.devices())];
+    const checks = [await this.database(), this.time(), ...(await this.devices())];
     const ok = checks.every((check) => check.ok);
     reply.code(ok ? 200 : 503);
     return { ok, checks };
@@ -39,6 +40,11 @@ export class HealthController {
     } catch {
       return { name: 'database', ok: false, text: ERROR_TEXTS.DATABASE_UNREACHABLE.next };
     }
+  }
+
+  private time(): Check {
+    const fault = this.clock.fault();
+    return fault === undefined ? { name: 'clock', ok: true, text: { zh: '时钟可信', en: 'The clock is believed' } } : { name: 'clock', ok: false, text: ERROR_TEXTS[fault.code].next };
   }
 
   private async devices(): Promise<Check[]> {

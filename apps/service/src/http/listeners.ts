@@ -1,7 +1,6 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { Origins } from '#libs/access';
 import { AppError } from '#libs/platform';
 import type { HttpApp } from './adapter.js';
 import { configured } from './configured-file.js';
@@ -15,7 +14,6 @@ export async function openListeners(app: HttpApp, { host, port, clientCertificat
   await free(port, async () => void (await app.listen(port, host)));
   const main = (app.getHttpServer().address() as AddressInfo).port;
   const asking = clientCertificates === undefined ? undefined : await listenForCertificates(app, clientCertificates);
-  app.get(Origins).listeningOn(main);
   app.get(Sites).listening({ main, clientCertificates: asking === undefined ? undefined : (asking.address() as AddressInfo).port });
   return async () => {
     if (asking === undefined) return;

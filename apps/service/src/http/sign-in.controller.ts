@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { Body, Controller, Delete, Get, Header, HttpCode, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type ChallengeView, type RoleName, type Session, Sessions, type SignedInSession, SignIn } from '#libs/access';
+import { type ChallengeView, type RoleName, scopeOf, type Session, Sessions, type SignedInSession, SignIn } from '#libs/access';
 import { AppError } from '#libs/platform';
 import { ClientCertificate } from './client-certificate.js';
 import { admitted } from './operator-guard.js';
@@ -49,7 +49,8 @@ export class SignInController {
   session(@Req() request: FastifyRequest): object {
     const { acting, signedIn } = admitted(request);
     const { session, provenAt } = signedIn;
-    return { operatorId: acting.operatorId, roles: rolesOf(acting), provenAt, ...(session === undefined ? {} : { signedInAt: session.signedInAt, expiresAt: session.expiresAt }) };
+    const roles = [...new Set(acting.assignments.map(({ role }) => role))];
+    return { operatorId: acting.operatorId, roles, scope: scopeOf(acting, roles), provenAt, ...(session === undefined ? {} : { signedInAt: session.signedInAt, expiresAt: session.expiresAt }) };
   }
 
   @Delete('session')
@@ -69,10 +70,6 @@ export class SignInController {
     giveToken(reply, token);
     return { operatorId, roles: await this.sessions.rolesOf(operatorId), expiresAt, idleSeconds: this.sessions.idleSeconds, tokenDigest: hash('sha256', token, 'base64url') };
   }
-}
-
-function rolesOf({ assignments }: { readonly assignments: readonly { readonly role: RoleName }[] }): RoleName[] {
-  return [...new Set(assignments.map(({ role }) => role))];
 }
 
 /** Throws NOT_FOUND where the guard let somebody in without a session. */

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { Journal } from '#libs/journal';
 import { Clock } from '#libs/platform';
-import { AppError } from '#libs/platform/domain';
+import { AppError, isAppError } from '#libs/platform/domain';
 import { importPublicKey, keyAlgorithm, signInBytes, SignatureVerifier } from '#libs/signature';
 import { AccessTerms } from '../access-terms.js';
 import { requireRole, requireScope } from '../domain/authority.js';
@@ -111,20 +111,25 @@ export class Enrolments {
   async enrol(request: z.input<typeof EnrolmentRequest>, source: string): Promise<{ keyDigest: string; groups: string }> {
     const given = parsed(EnrolmentRequest, request);
     const opened = await this.opened(given.code, source);
-    const { operatorId } = opened;
-    let material: CredentialMaterial;
     try {
-      material = await this.materialOf(given, opened);
+      const material = await this.materialOf(given, opened);
+      await this.rows.write(async (tx) => {
+        const entryId = await this.journal.record(tx, { kind: 'signIn.enrolled', subject: opened.operatorId, data: { keyDigest: material.keyDigest, purpose: material.purpose, method: material.method, source, material: contentDigest(material) } });
+        if (!(await this.rows.insertMaterial(tx, codeDigest(opened.digits), material, this.clock.now(), entryId))) throw new AppError('CREDENTIAL_TAKEN');
+      });
+      return { keyDigest: material.keyDigest, groups: digestGroups(material.keyDigest) };
     } catch (error) {
-      const reason = error instanceof AppError ? String(error.details['reason']) : 'unreadable';
-      await this.rows.write((tx) => this.journal.record(tx, { kind: 'signIn.enrolmentRefused', subject: operatorId, data: { source, purpose: opened.purpose, method: opened.method, reason: reason.slice(0, 300) } }));
+      if (!isAppError(error)) throw error;
+      // The code may have been used meanwhile; then that is what is wrong.
+      await this.opened(given.code, source);
+      await this.journalRefusal(opened, source, error);
       throw error;
     }
-    await this.rows.write(async (tx) => {
-      const entryId = await this.journal.record(tx, { kind: 'signIn.enrolled', subject: operatorId, data: { keyDigest: material.keyDigest, purpose: material.purpose, method: material.method, source, material: contentDigest(material) } });
-      if (!(await this.rows.insertMaterial(tx, codeDigest(opened.digits), material, this.clock.now(), entryId))) throw new AppError('CREDENTIAL_TAKEN');
-    });
-    return { keyDigest: material.keyDigest, groups: digestGroups(material.keyDigest) };
+  }
+
+  private async journalRefusal({ operatorId, purpose, method }: Pick<EnrolmentCode, 'operatorId' | 'purpose' | 'method'>, source: string, { code: refused, details }: AppError): Promise<void> {
+    const reason = String(details['reason'] ?? refused).slice(0, 300);
+    await this.rows.write((tx) => this.journal.record(tx, { kind: 'signIn.enrolmentRefused', subject: operatorId, data: { source, purpose, method, reason } }));
   }
 
   private async issue(tx: Parameters<SignInRepository['insertCode']>[0], wanted: z.output<typeof CodeRequest>, byOperatorId: string | undefined): Promise<{ code: string; expiresAt: Date }> {

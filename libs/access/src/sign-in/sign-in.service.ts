@@ -157,6 +157,7 @@ export class SignIn {
       const refuse = async (refusal: Refusal): Promise<Outcome<T>> => ({ refused: await this.refusals.refuse(tx, { operatorId: asked.operatorId ?? challenge?.operatorId, source }, refusal) });
       if (challenge === undefined || standing === undefined || challenge.purpose !== purpose || at >= challenge.expiresAt || (asked.operatorId ?? challenge.operatorId) !== challenge.operatorId) return refuse({ reason: 'challenge', proven: false });
       const { operatorId, method } = challenge;
+      if (material !== undefined && 'reason' in material) return refuse(material);
       if (possession[method] === undefined || material?.method !== method || material.purpose !== 'signIn') return refuse({ reason: 'credential', proven: false });
       const held = checkPossession(possession, material, { challenge: challenge.challenge, origins: this.origins.of('signIn') });
       if ('reason' in held) return refuse(held);
@@ -190,9 +191,15 @@ export class SignIn {
     }
   }
 
-  private async material(operatorId: string, { webauthn, ukey }: Possession): Promise<CredentialMaterial | undefined> {
-    const found = webauthn === undefined ? await this.rows.materialByKey(ukey?.keyDigest ?? '') : await this.rows.materialByCredentialId(operatorId, webauthn.credentialId);
-    return found?.operatorId === operatorId ? found : undefined;
+  private async material(operatorId: string, { webauthn, ukey }: Possession): Promise<CredentialMaterial | Refusal | undefined> {
+    try {
+      const found = webauthn === undefined ? await this.rows.materialByKey(ukey?.keyDigest ?? '') : await this.rows.materialByCredentialId(operatorId, webauthn.credentialId);
+      return found?.operatorId === operatorId ? found : undefined;
+    } catch (error) {
+      if (!isAppError(error)) throw error;
+      // A key that was changed behind the product's back proves nothing.
+      return { reason: 'altered', proven: false };
+    }
   }
 
   /** WebAuthn 7.2, 22: a count that does not grow means two authenticators with one key. 0 throughout means that it does not count. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { derBitString, derBoolean, derContext, derInteger, derOctetString, derOid, derSequence, derTime, isAppError } from '#libs/platform/domain';
+import { GuardedClock, Logger } from '#libs/platform/host';
 import { type PlainApproval, type Authorisation, type HsmRequest, type QuorumPolicy, subjectDigest, type Ticket, ticketDigest } from '#libs/signature';
 import { signPolicy, testApprover, testPolicy } from '../../../../test/builders/quorum.js';
 import { webauthnApprover } from '../../../../test/builders/webauthn-approver.js';
@@ -12,6 +13,7 @@ import type { RecipeName } from '../domain/recipes.js';
 import { describeRequest } from '../domain/request-description.js';
 import { Gate, type GateOrder } from './gate.js';
 import { PolicyFolder } from './policy-folder.js';
+import { SupervisorTime } from './supervisor-time.js';
 import { RESERVED_AHEAD } from './ticket-counts.js';
 
 const START = Date.parse('2026-06-01T08:00:00.000Z');
@@ -44,8 +46,8 @@ afterEach(() => {
 const putPolicy = (policy: QuorumPolicy, signers: typeof people): void => writeFileSync(join(folder, 'policy', `${policy.version}.json`), JSON.stringify(signPolicy(policy, signers)));
 
 /** A supervisor that starts on the same folders. */
-function openGate(): Gate {
-  const gate = new Gate(new PolicyFolder(join(folder, 'policy'), join(folder, 'state')), join(folder, 'state'), () => new Date(nowMs));
+function openGate(now = (): Date => new Date(nowMs)): Gate {
+  const gate = new Gate(new PolicyFolder(join(folder, 'policy'), join(folder, 'state')), join(folder, 'state'), now);
   gates.push(gate);
   return gate;
 }
@@ -469,5 +471,55 @@ describe('the policy', () => {
     expect(() => openGate()).toThrow('POLICY_INVALID');
     putPolicy(next(), people);
     expect(() => openGate()).not.toThrow();
+  });
+});
+
+describe('a clock that is set back', () => {
+  const HOUR = 60 * MINUTE;
+  let monotonicMs: number;
+  beforeEach(() => {
+    monotonicMs = 0;
+  });
+  const file = (): string => join(folder, 'state', 'latest-time');
+  /** A supervisor that starts now, on whatever the wall clock says. */
+  const started = (): Gate => {
+    const time = new SupervisorTime(file(), new GuardedClock({ now: () => new Date(nowMs) }, () => monotonicMs), new Logger('test', () => undefined));
+    return openGate(() => time.now());
+  };
+  const later = (ms: number): void => {
+    nowMs += ms;
+    monotonicMs += ms;
+  };
+
+  it.each<[string, () => GateOrder, string]>([
+    ['ticket', () => tacs(1, { authorisation: ticket({ notAfter: new Date(START + 10 * MINUTE).toISOString() }) }), 'TICKET_EXPIRED'],
+    ['approval', () => approved(generate(), { notAfter: new Date(START + 10 * MINUTE).toISOString() }), 'APPROVAL_EXPIRED'],
+  ])('an expired %s stays expired, also under a supervisor that starts anew', async (_, make, expired) => {
+    const asked = make();
+    const gate = started();
+    later(HOUR);
+    expect(await pass(gate, asked)).toBe(expired);
+    nowMs -= HOUR;
+    expect(await pass(gate, asked)).toBe('CLOCK_STEPPED_BACK');
+    expect(await pass(started(), asked)).toBe('CLOCK_STEPPED_BACK');
+    // Without the guard it would be good again.
+    expect(await pass(openGate(), asked)).toBe('ok');
+    nowMs += HOUR;
+    expect(await pass(started(), asked)).toBe(expired);
+  });
+
+  it('by what NTP mends is none: tickets are spent on', async () => {
+    const gate = started();
+    const shown = ticket();
+    for (const slewMs of [0, -900, 800, -1500]) {
+      later(MINUTE);
+      nowMs += slewMs;
+      expect(await pass(gate, tacs(1, { authorisation: shown }))).toBe('ok');
+    }
+  });
+
+  it('and a record of the latest time that was damaged keeps the supervisor from starting', () => {
+    writeFileSync(file(), 'yesterday');
+    expect(started).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
   });
 });

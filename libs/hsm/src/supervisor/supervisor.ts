@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { AppError } from '#libs/platform/domain';
-import { Logger, onStop } from '#libs/platform/host';
+import { GuardedClock, Logger, onStop } from '#libs/platform/host';
 import { harden } from '../agent/harden.js';
 import { ALL_KEY_CLASSES } from '../domain/class-rules.js';
 import type { VendorProfile } from '../domain/vendor-profile.js';
@@ -15,6 +16,7 @@ import { Fleet } from './fleet.js';
 import { Gate } from './gate.js';
 import { KnownAnswerWatch } from './known-answer-watch.js';
 import { PolicyFolder } from './policy-folder.js';
+import { SupervisorTime } from './supervisor-time.js';
 import { TokenPins } from './token-pins.js';
 
 /** Agents that start at the same time: more would only wait for the processors. */
@@ -37,7 +39,8 @@ export async function runSupervisor(config: HsmConfig, agentEntry: URL): Promise
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
   const policies = new PolicyFolder(config.policyDir, config.stateDir);
   log.info('approval policy', { version: policies.current().version, bootstrap: policies.bootstrapDigest });
-  const gate = new Gate(policies, config.stateDir, now);
+  const time = new SupervisorTime(join(config.stateDir, 'latest-time'), new GuardedClock(), log);
+  const gate = new Gate(policies, config.stateDir, () => time.now());
   const fingerprints = new FingerprintRecord(config.stateDir);
   const records = new DeviceRecords(config.stateDir, now);
   const pins = new TokenPins(config.stateDir, config.devices.map(({ device }) => device));
@@ -81,12 +84,14 @@ export async function runSupervisor(config: HsmConfig, agentEntry: URL): Promise
   for (const client of config.clients) servers.push(await ClientServer.listen(config.socketDir, client, fleet, log));
   onStop(async () => {
     watch?.stop();
+    time.stop();
     await Promise.all([...servers.map((server) => server.close()), ...[...agents.values()].map((agent) => agent.stop())]);
     gate.close();
   });
   warnOfCertificates(config.devices, now(), log);
   // A device that is slow to start must not keep lies of the others from being found.
   watch.start();
+  time.start();
   await startAll([...agents.values()]);
   log.info('ready', Object.fromEntries([...agents.values()].map((agent) => [agent.name, agent.status().state])));
 }

@@ -3,6 +3,7 @@ import { type Checkpoint, equalBytes, readCheckpoint, toHex } from '#libs/platfo
 import { SignatureVerifier } from '#libs/signature';
 import { LOG_KEY_KIND, type LogKeyNamed, readLogKey, SIGNATURE_ALGORITHMS } from '../domain/log-key.js';
 import { MerkleRoot } from '../domain/merkle.js';
+import { readRetirement, RETIRE_KIND } from '../domain/retirement.js';
 import { ApprovedActs } from './approved-acts.js';
 import { type Fault, FaultFound, type FaultKind } from './fault.js';
 import { decodeEntry, decodeStaged, type EntryRecord, type ExportRecord, readEnd, readSignedHead, RECORDS, type SignedHead } from './record.js';
@@ -27,6 +28,8 @@ export interface VerifiedJournal {
   readonly approved: number;
   /** SHA-256 of the first policy that the log names. */
   readonly firstPolicy: string | undefined;
+  /** Entries whose bodies were retired after their time: their digests stand for them. */
+  readonly retired: number;
   /** The first thing that is wrong; undefined when the whole log holds. */
   readonly fault: Fault | undefined;
 }
@@ -61,7 +64,10 @@ export class JournalVerifier {
   /** The entry before this one in its batch, and the first that does not follow its predecessor. */
   private before: { xid: bigint; id: Buffer } | undefined;
   private unordered: number | undefined;
-  private readonly counts = { entries: 0, checkpoints: 0, staged: 0 };
+  private readonly counts = { entries: 0, checkpoints: 0, staged: 0, retired: 0 };
+  /** Shard → its first entry without a body; and the shards of which an entry says that it may be so. */
+  private readonly withoutBodies = new Map<number, string>();
+  private readonly retirements = new Set<number>();
   private anchored = 0;
   private oldestWaiting: Date | undefined;
   private ended = false;
@@ -95,11 +101,12 @@ export class JournalVerifier {
       if (!this.ended) fail('truncated', 'the export', 'its last record is not there: the file was cut off');
       this.requireClosedBatch();
       for (const anchor of this.anchors.values()) this.missingAnchor(anchor);
+      for (const [shard, place] of this.withoutBodies) if (!this.retirements.has(shard)) fail('missing', place, 'its body is gone, and no entry retires its year');
       for (const [id, table] of this.needed) fail('droppedStagedRow', `row of ${table}`, `entry ${id}`);
     });
     return {
       entries: this.counts.entries, checkpoints: this.counts.checkpoints, waiting: this.counts.staged,
-      oldestWaiting: this.oldestWaiting, head: this.head, anchored: this.anchored,
+      oldestWaiting: this.oldestWaiting, head: this.head, anchored: this.anchored, retired: this.counts.retired,
       approved: this.acts.count, firstPolicy: this.acts.firstPolicy, fault: this.fault,
     };
   }
@@ -137,6 +144,7 @@ export class JournalVerifier {
     if (isLogKey) this.logKey(entry, place);
     else this.follow(entry);
     if (ApprovedActs.reads(text.kind)) this.requireApproved(entry, place);
+    if (text.kind === RETIRE_KIND) this.retirement(entry, place);
     this.sha256.add(sha256);
     this.sm3.add(sm3);
     this.counts.entries++;
@@ -163,7 +171,26 @@ export class JournalVerifier {
 
   private bodyless(entry: EntryRecord): void {
     const place = this.place(entry);
-    fail('missing', place, `its staged row ${uuidOf(entry.id)} is gone`);
+    const id = uuidOf(entry.id);
+    // No transaction is 0: the exporter found no row.
+    if (entry.xid === 0n) fail('missing', place, `its staged row ${id} is gone`);
+    if (entry.idx === 0) fail('rule', place, `the first entry of a shard is ${LOG_KEY_KIND}`);
+    if (this.taking !== undefined && this.taking !== this.openedBy) fail('rule', place, 'a batch ends with the entry that changes its key');
+    if (this.needed.has(id)) fail('droppedStagedRow', `row of ${this.needed.get(id)}`, `entry ${id} has no body`);
+    if (!this.withoutBodies.has(entry.shard)) this.withoutBodies.set(entry.shard, place);
+    this.follow(entry);
+    this.sha256.add(Uint8Array.from(entry.sha256));
+    this.sm3.add(Uint8Array.from(entry.sm3));
+    this.counts.entries++;
+    this.counts.retired++;
+  }
+
+  private retirement(entry: EntryRecord, place: string): void {
+    const year = readRetirement(entry.leaf.subarray(1));
+    if (year === undefined) return fail('rule', place, 'a retirement that does not parse');
+    // Nobody retires the year in which it is said.
+    if (year >= entry.shard) fail('rule', place, `it retires ${year}`);
+    this.retirements.add(year);
   }
 
   private follow({ idx, xid, id }: EntryRecord): void {

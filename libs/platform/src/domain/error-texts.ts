@@ -36,6 +36,8 @@ export const ERROR_TEXTS = {
   PORT_IN_USE: define(500, 'never', '端口 {port} 已被占用', 'Port {port} is in use', '停止占用该端口的程序，或在配置中换一个端口', 'Stop the program that holds it, or configure another port'),
   ALREADY_RUNNING: define(409, 'later', '该状态目录已有程序在运行（进程 {pid}）', 'Another program already runs from this state folder (process {pid})', '先停止它，或用 HUFU_HOME 指定另一个目录', 'Stop it first, or set HUFU_HOME to another folder'),
   SERVICE_UNREACHABLE: define(503, 'later', '服务进程无法连接', 'The service cannot be reached', '用 ./hufu up 启动，或查看日志', 'Start it with ./hufu up, or look at its log'),
+  CLOCK_STEPPED_BACK: define(503, 'later', '系统时钟比{thanZh}落后 {seconds} 秒，签名、授权与特权操作已停止', 'The system clock is {seconds} s behind {thanEn}: signing, authorising and privileged acts have stopped', '核对 NTP 与主机时钟并使其恢复；时钟一致后自动继续，不必重启。./hufu doctor 显示时差', 'Check NTP and the clock of the host and put it right; work goes on by itself once the clocks agree. ./hufu doctor shows the difference'),
+  CLOCK_DIFFERS: define(503, 'later', '系统时钟与{thanZh}相差 {seconds} 秒，签名、授权与特权操作已停止', 'The system clock differs from {thanEn} by {seconds} s: signing, authorising and privileged acts have stopped', '核对本机与数据库主机的 NTP；时钟一致后自动继续，不必重启。./hufu doctor 显示时差', 'Check NTP on this host and on that of the database; work goes on by itself once the clocks agree. ./hufu doctor shows the difference'),
   // cli
   TOOL_MISSING: define(500, 'never', '缺少程序 {tool}', 'The program {tool} is missing', '安装软件包 {package}', 'Install the package {package}'),
   COMMAND_INVALID: define(400, 'never', '命令无效：{reason}', 'Invalid command: {reason}', '运行 ./hufu help 查看用法', 'Run ./hufu help to see how to call it'),
@@ -45,6 +47,7 @@ export const ERROR_TEXTS = {
   PROGRAM_NOT_READY: define(500, 'later', '程序 {program} 在 {seconds} 秒内未就绪', 'The program {program} was not ready within {seconds} seconds', '查看日志 {log}', 'Look at the log {log}'),
   // journal
   JOURNAL_STALE: define(503, 'later', '日志没有新的已锚定检查点，特权操作被拒绝：{reasonZh}', 'The journal has no fresh anchored checkpoint, so privileged acts are refused: {reasonEn}', '排除原因后重试；./hufu doctor 显示日志、检查点与锚定点的状态', 'Remove the cause and try again; ./hufu doctor shows journal, checkpoint and anchors'),
+  RETENTION_REFUSED: define(409, 'never', '{year} 年的日志正文不得清除：{reason}', 'The bodies of the journal of {year} may not go: {reason}', '等待保存期满、解除保全，或先导出并核验全年日志', 'Wait for the end of the retention, release the hold, or export and verify the whole year first'),
   // hsm
   HSM_UNREACHABLE: define(503, 'later', '密码机服务无法连接', 'The HSM supervisor cannot be reached', '检查 hsm 进程：./hufu doctor', 'Check the hsm process: ./hufu doctor'),
   HSM_REFUSED: define(403, 'never', '密码机服务拒绝：{reason}', 'The HSM supervisor refused: {reason}', '该客户端无权对此类密钥执行该操作', 'This client may not run this recipe with this class of key'),

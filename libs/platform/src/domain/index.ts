@@ -10,4 +10,5 @@ export * from './x509-extension.js';
 export * from './secret-bytes.js';
 export * from './result-class.js';
 export * from './sign-purpose.js';
+export * from './time-guard.js';
 export * from './visible-text.js';

@@ -15,6 +15,7 @@ import { Access1764000020000 } from './1764000020000-access.js';
 import { SignIn1764000021000 } from './1764000021000-sign-in.js';
 import { Approvals1764000022000 } from './1764000022000-approvals.js';
 import { JournalGuard1764000023000 } from './1764000023000-journal-guard.js';
+import { Retention1764000031000 } from './1764000031000-retention.js';
 
 /** In the order they are applied. A new one is appended; an applied one is never edited. */
 export const MIGRATIONS = [
@@ -35,4 +36,5 @@ export const MIGRATIONS = [
   SignIn1764000021000,
   Approvals1764000022000,
   JournalGuard1764000023000,
+  Retention1764000031000,
 ] as const;
