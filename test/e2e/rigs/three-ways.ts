@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { Test } from '@nestjs/testing';
 import type { Browser } from 'playwright-core';
 import type { DataSource } from 'typeorm';
-import { type CodeRequest, type FirstOperator, type Founding, Initialisation, Origins, ROLES, type RoleName } from '#libs/access';
+import { type CodeRequest, type FirstOperator, type Founding, Initialisation, ROLES, type RoleName } from '#libs/access';
 import { POLICY_RULES } from '#libs/hsm';
 import { childEnvironment, fromHex, openDataSource, toHex } from '#libs/platform';
 import { type Approval, type QuorumPolicy, type SignedPolicy, subjectDigest } from '#libs/signature';
@@ -98,7 +98,6 @@ export class ThreeWays {
     const app = module.createNestApplication<HttpApp>(httpAdapter(config.http), { logger: false });
     const closeListeners = await openListeners(app, config.http);
     const port = Number(new URL(await app.getUrl()).port);
-    app.get(Origins).listeningOn(port);
     await app.get(CommandServer).listen(config.commandSocket);
     app.get(CommandServer).open();
     const ukey = await TestUkey.make('hsm-sim', 'sm2');
