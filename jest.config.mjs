@@ -13,6 +13,7 @@ export default {
     '^#libs/platform/host$': '<rootDir>/libs/platform/src/host.ts',
     '^#libs/hsm/agent$': '<rootDir>/libs/hsm/src/agent-process.ts',
     '^#libs/journal/verify$': '<rootDir>/libs/journal/src/verify/index.ts',
+    '^#libs/ceremony/verify$': '<rootDir>/libs/ceremony/src/verify/index.ts',
     '^#libs/hsm/processes$': '<rootDir>/libs/hsm/src/processes.ts',
     '^#libs/([^/]+)$': '<rootDir>/libs/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',

@@ -10,6 +10,7 @@ interface Cue {
 
 /** What is shown for an event that takes no time of its own. */
 const SHOWN_MILLISECONDS = 5_000;
+const ENDS_STEP: ReadonlySet<string> = new Set(['stepCompleted', 'stepSkipped', 'stepOpened']);
 
 /**
  * Subtitles (SubRip) for one recording: every step from its opening to its end, pauses, deviations and the incident. The camera's clock is the
@@ -30,7 +31,7 @@ function cuesOf({ steps }: CeremonyState, links: readonly Link[]): Cue[] {
     const brief = (...lines: readonly string[]): Cue[] => [{ from, to: new Date(from.getTime() + SHOWN_MILLISECONDS), lines }];
     if (event.type === 'stepOpened') {
       const title = steps.find(({ name }) => name === event.step)?.title;
-      const end = links.slice(index + 1).find(({ event: later }) => (later.type === 'stepCompleted' || later.type === 'stepSkipped' || later.type === 'stepOpened') && later.type !== undefined) ?? links.at(-1);
+      const end = links.slice(index + 1).find(({ event: later }) => ENDS_STEP.has(later.type)) ?? links.at(-1);
       return [{ from, to: new Date(end?.event.at ?? event.at), lines: [`${event.step} ${title?.zh ?? ''}`, title?.en ?? ''] }];
     }
     if (event.type === 'paused') return brief(`暂停 Paused: ${oneLine(event.reason)}`);
