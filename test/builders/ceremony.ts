@@ -162,6 +162,10 @@ export class TestRoom {
     return propose(state, draft, this.tick(), this.approvers).state;
   }
 
+  enterAll(state: CeremonyState, ...drafts: readonly object[]): CeremonyState {
+    return drafts.reduce<CeremonyState>((now, draft) => this.enter(now, draft), state);
+  }
+
   static file(kind: 'photo' | 'scan' | 'video'): Extract<EventDraft, { type: 'evidenceAdded' }>['file'] {
     return { name: `${kind}.bin`, kind, bytes: 3, sha256: 'A'.repeat(64), sm3: 'B'.repeat(64) };
   }
