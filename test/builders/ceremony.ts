@@ -128,7 +128,8 @@ export class TestRoom {
   }
 
   decision(state: CeremonyState, outcome: object, reason: string): object {
-    return decisionSubject(state.plan as Plan, state.intent?.step ?? '', state.intent?.digests as NonNullable<typeof state.intent>['digests'], outcome, reason);
+    const { step, digests } = state.intent ?? { step: 'none', digests: { sha256: '', sm3: '' } };
+    return decisionSubject(state.plan as Plan, step, digests, outcome, reason);
   }
 
   /** The drafts of a whole day: plan, all steps, closing. */
