@@ -122,17 +122,24 @@ function observed(links: readonly Link[]): string[] {
   const present = new Set<string>();
   const hands = new Map<string, string>();
   let armed: { readonly at: number; readonly signed: Set<number | undefined> } | undefined;
+  let signed = new Set<string>();
+  // What happens during sign-off sends everybody back to sign it too.
+  const again = (): void => {
+    if (open === 'signOff') open = undefined;
+  };
   for (const { event } of links) {
     const note = (what: string): void => void wrong.push(`${event.seq} ${event.type}: ${what}`);
     if (event.type.startsWith('component') && event.type !== 'componentOpened' && inHand?.by !== event.by) note('another custodian');
     switch (event.type) {
+      case 'signedOff': signed.add(event.by); break;
+      case 'deviation': again(); break;
       case 'attended': present.add(event.participant); break;
-      case 'left': present.delete(event.participant); if (inHand?.by === event.participant) inHand = undefined; break;
+      case 'left': present.delete(event.participant); if (inHand?.by === event.participant) inHand = undefined; if (!signed.has(event.participant)) again(); break;
       case 'stepOpened':
         if (open !== undefined) note(`${open} is open`);
         if (event.step === 'signOff' && (intent !== undefined || inHand !== undefined)) note('sign-off with something open');
         if (heardWrong && event.step !== 'signOff' && event.step !== 'evidence') note('went on after a wrong check value');
-        open = event.step;
+        [open, signed] = [event.step, new Set()];
         break;
       case 'stepCompleted': case 'stepSkipped': open = undefined; armed = undefined; break;
       case 'armed': armed = { at: Date.parse(event.at), signed: new Set() }; break;
@@ -151,12 +158,13 @@ function observed(links: readonly Link[]): string[] {
         inHand = { by: event.by, step: event.step };
         break;
       case 'componentReread': case 'componentSpoiled': case 'paused': inHand = undefined; if (event.type === 'paused') armed = undefined; break;
-      case 'stationStarted': [inHand, armed] = [undefined, undefined]; break;
+      case 'stationStarted': [inHand, armed] = [undefined, undefined]; again(); break;
       case 'kcvHeard': if (event.typed.replace(/\s/g, '').toUpperCase() !== kcvOf(links, event)) [heardWrong, open] = [true, undefined]; break;
       default: break;
     }
     if (inHand !== undefined && !['componentOpened', 'componentWritten', 'deviation', 'left'].includes(event.type)) note('somebody did something while a component was in hand');
-    if (!['planned', 'attended', 'stationStarted'].includes(event.type) && event.seq > 2 && event.type !== 'left' && !present.has(event.by)) note('by somebody who was not there');
+    const opensCheckIn = event.type === 'stepOpened' && event.step === 'checkIn';
+    if (!['planned', 'attended', 'stationStarted'].includes(event.type) && !opensCheckIn && event.type !== 'left' && !present.has(event.by)) note('by somebody who was not there');
   }
   return wrong;
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -62,6 +62,13 @@ describe('the folder of a ceremony', () => {
     expect(() => FileTranscriptStore.open(folder)).toThrow(expect.objectContaining({ code: 'CEREMONY_LOCKED' }));
     await store.close();
     await FileTranscriptStore.open(folder).close();
+  });
+
+  it('is swept of what a killed writer left half-written, and of nothing else', async () => {
+    await kept(links.slice(0, 1));
+    for (const name of ['script.json.4711.part', 'scan.part']) writeFileSync(join(folder, name), 'x');
+    await FileTranscriptStore.open(folder).close();
+    expect(readdirSync(folder).sort()).toEqual(['.lock', 'scan.part', 'script.json', 'transcript.jsonl']);
   });
 
   it('holds one ceremony', async () => {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError, canonicalJson, type JsonValue } from '#libs/platform/domain';
 import { diskError, syncFolder, writeFileAtomic } from '#libs/platform/host';
@@ -33,6 +33,7 @@ export class FileTranscriptStore extends TranscriptStore {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const lock = lockFile(folder);
     const transcript = openSync(join(folder, TRANSCRIPT_FILE), existsSync(join(folder, TRANSCRIPT_FILE)) ? 'r+' : 'wx+', 0o600);
+    sweep(folder);
     syncFolder(folder);
     return new FileTranscriptStore(folder, lock, transcript);
   }
@@ -73,6 +74,11 @@ export class FileTranscriptStore extends TranscriptStore {
     closeSync(this.transcript);
     closeSync(this.lock);
   }
+}
+
+/** Files that a killed writer left half-written belong to nobody, and no bundle may hold them. */
+function sweep(folder: string): void {
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) if (/\.\d+\.part$/.test(name)) rmSync(join(folder, name));
 }
 
 /** flock(2) by flock(1), since Node has none; what the file says is for people. */

@@ -59,7 +59,7 @@ describe('the plan', () => {
     ['real, with one of 31 days ago', { mode: 'real', rehearsal: { ...rehearsal, closedAt: '2026-05-01T00:00:00.000Z' } }, 'CEREMONY_REHEARSAL_MISSING'],
     ['real, with one of another script', { mode: 'real', rehearsal: { ...rehearsal, script: { ...rehearsal.script, sm3: '0'.repeat(64) } } }, 'CEREMONY_REHEARSAL_MISSING'],
     ['real, with one of the future', { mode: 'real', rehearsal: { ...rehearsal, closedAt: '2026-06-02T00:00:00.000Z' } }, 'CEREMONY_REHEARSAL_MISSING'],
-  ])('%s', (_name, changes, code) => {
+  ])('is judged: %s', (_name, changes, code) => {
     people.at = START;
     expect(plan(changes)).toBe(code);
   });
@@ -118,7 +118,7 @@ describe('a mismatch stops the ceremony for good', () => {
     ['a component in another bag than was taken for it', 'seal-1', generate, { type: 'bagSealed', by: 'custodian-1', step: 'seal-1', bag: 'NEW-0002', contents: 'x', safe: 'S' }, 'bagMismatch'],
   ];
 
-  it.each(cases)('%s', (_name, step, of, draft, kind) => {
+  it.each(cases)('when there is %s', (_name, step, of, draft, kind) => {
     const state = people.enter(opened(step, of), draft);
     expect([state.phase, state.incident?.kind, resultOf(state)]).toEqual(['stopped', kind, 'aborted']);
     const next = of.steps.map(({ id }) => ({ type: 'stepOpened', by: 'admin', step: id }));

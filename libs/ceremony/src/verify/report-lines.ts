@@ -17,6 +17,7 @@ export function ceremonyLines({ state, events, fault }: VerifiedCeremony): Bilin
     lines.push(
       { zh: `作业 ${plan.ceremony}（${MODES[plan.mode].zh}）：${state.script.title.zh}`, en: `ceremony ${plan.ceremony} (${MODES[plan.mode].en}): ${state.script.title.en}` },
       { zh: `事件 ${events}，在场 ${state.attended.size} 人，偏差 ${state.deviations.length}`, en: `${events} events, ${state.attended.size} people, ${state.deviations.length} deviations` },
+      { zh: `审批名单第 ${plan.policyVersion} 版`, en: `version ${plan.policyVersion} of the approver list` },
       { zh: `脚本摘要 ${groups(plan.script.sha256)}`, en: `script ${plan.script.name} version ${plan.script.version}` },
       ...[...state.kcvs].map(([step, kcv]) => ({ zh: `校验值 ${step} ${groups(kcv)}`, en: `check value of ${step}` })),
       ...(incident === undefined ? [] : [{ zh: `事件单 ${incident.zh}`, en: `incident ${incident.en}` }]),

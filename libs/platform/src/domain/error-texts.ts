@@ -126,7 +126,7 @@ export const ERROR_TEXTS = {
   // ceremony
   CEREMONY_SCRIPT_INVALID: define(422, 'never', '作业脚本 {file} 无效：{reason}', 'Ceremony script {file} is not valid: {reason}', '改正脚本，提高版本号，重新演练', 'Mend the script, raise its version and rehearse it'),
   CEREMONY_PLAN_INVALID: define(422, 'never', '作业计划无效：{reasonZh}', 'The plan of the ceremony is not valid: {reasonEn}', '改正计划后重新登记', 'Mend the plan and enter it again'),
-  CEREMONY_REHEARSAL_MISSING: define(409, 'never', '正式作业须有 {days} 天内以同一脚本通过的演练', 'A real ceremony needs a passed rehearsal of the same script within {days} days', '先按该脚本演练：./hufu ceremony run --rehearsal', 'Rehearse this script first: ./hufu ceremony run --rehearsal'),
+  CEREMONY_REHEARSAL_MISSING: define(409, 'never', '正式作业须有 {days} 天内以同一脚本通过的演练', 'A real ceremony needs a passed rehearsal of the same script within {days} days', '先按该脚本演练并签署关闭，再引用其记录', 'Rehearse this script to its signed end first, then name that transcript in the plan'),
   CEREMONY_EVENT_MALFORMED: define(400, 'never', '登记内容格式错误：{reason}', 'The entry is malformed: {reason}', '按字段说明改正', 'Mend the field that is named'),
   CEREMONY_EVENT_ILLEGAL: define(409, 'never', '作业{phaseZh}，此时不能登记 {event}', 'The ceremony is {phaseEn}: {event} cannot be entered now', '查看当前步骤，按屏幕提示进行', 'Look at the present step and follow the screen'),
   CEREMONY_STOPPED: define(409, 'never', '作业已在步骤 {step} 中止，不能继续（{event}）', 'The ceremony was stopped at step {step} and does not go on ({event})', '处理事件单，由在场人员签署中止记录，另行安排作业', 'Deal with the incident, let everybody present sign the aborted record, and plan a new ceremony'),
