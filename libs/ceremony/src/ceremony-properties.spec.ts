@@ -20,7 +20,7 @@ function replayed(links: readonly Link[], before: CeremonyState | undefined): Ce
 
 const ids = PEOPLE.map(({ id }) => id);
 const BAGS = ['NEW-0001', 'NEW-0002', 'NEW-0003', 'NEW-0004', 'OLD-0001'];
-const KCVS = ['A1B2C3', 'D4E5F6', 'FFFFFF'];
+const KCVS = ['A1B2C3', 'A1B2C3', 'A1B2C3', 'A1B2C3', 'FFFFFF'];
 
 interface Move {
   readonly type: EventType;
@@ -47,8 +47,8 @@ function draftOf({ type, by, other, pick }: Move, state: CeremonyState): object 
     left: () => ({ participant: other, reason: '离场' }),
     recording: () => ({ video: `V-${pick}`, camera: 'C', cameraStartedAt: START.toISOString(), clockOffsetMilliseconds: 0 }),
     stepSkipped: () => ({ step, reason: '未到场' }), stationStarted: () => ({ station: 'B' }),
-    scriptConfirmed: () => ({ step, typed: pick % 5 === 0 ? 'A'.repeat(64) : plan.script.sha256 }),
-    deviceObserved: () => ({ step, ...plan.devices[pick % 2], tamper: pick % 5 === 0 ? 'triggered' : 'intact', build: plan.build }),
+    scriptConfirmed: () => ({ step, typed: pick % 13 === 0 ? 'A'.repeat(64) : plan.script.sha256 }),
+    deviceObserved: () => ({ step, ...plan.devices[pick % 2], tamper: pick % 13 === 0 ? 'triggered' : 'intact', build: plan.build }),
     armed: () => ({ step, subject: pick % 5 === 0 ? { ...subject, recipe: 'destroy' } : subject }),
     armSigned: () => ({ step, approval: room.sign(by, state.arming?.subject ?? {}) }),
     executionEnded: () => ({ step, outcome: pick % 3 === 0 ? { ok: false, code: 'HSM_TIMEOUT', detail: '' } : outcome }),
@@ -108,7 +108,7 @@ function played(from: number, moves: readonly Move[]): { readonly links: Link[];
   return { links, states: reached };
 }
 
-const day = fc.record({ from: fc.integer({ min: 1, max: honest.links.length }), moves: fc.array(move, { minLength: 20, maxLength: 60 }) });
+const day = fc.record({ from: fc.integer({ min: 1, max: honest.links.length - 5 }), moves: fc.array(move, { minLength: 60, maxLength: 120, size: 'max' }) });
 const custodianOf = (id: string): number | undefined => PEOPLE.find((each) => each.id === id)?.custodian;
 
 /** What an observer with a pencil would note, from the events alone and by no code of the engine. */
