@@ -14,6 +14,7 @@ export default {
     '^#libs/hsm/agent$': '<rootDir>/libs/hsm/src/agent-process.ts',
     '^#libs/hsm/token$': '<rootDir>/libs/hsm/src/token.ts',
     '^#libs/journal/verify$': '<rootDir>/libs/journal/src/verify/index.ts',
+    '^#libs/ceremony/verify$': '<rootDir>/libs/ceremony/src/verify/index.ts',
     '^#libs/hsm/processes$': '<rootDir>/libs/hsm/src/processes.ts',
     '^#libs/([^/]+)$': '<rootDir>/libs/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',

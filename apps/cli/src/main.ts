@@ -7,7 +7,7 @@ import { StateFolder } from './state-folder.js';
 import { Terminal } from './terminal.js';
 
 /** Every command is a file of `commands/` and a line of help.txt. Loaded when called: `doctor` needs no demo. */
-const COMMANDS = ['demo', 'test', 'up', 'doctor', 'migrate', 'report', 'journal', 'approve', 'ukey-agent', 'bench', 'soak'] as const;
+const COMMANDS = ['demo', 'test', 'up', 'doctor', 'migrate', 'report', 'journal', 'ceremony', 'approve', 'ukey-agent', 'bench', 'soak'] as const;
 
 // From dist/apps/cli/src to the checkout.
 const checkout = resolve(import.meta.dirname, '../../../..');
