@@ -1,4 +1,4 @@
-// executor.node: open(…) → the object of libs/hsm/src/agent/executor.ts, and harden(…).
+// executor.node: open(…) → the object of libs/hsm/src/agent/executor.ts, harden(…), and the structures that pkcs11js does not make.
 #include <cstring>
 
 #include "napi.hpp"
@@ -213,6 +213,8 @@ NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {
       {"open", nullptr, guarded<open>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"harden", nullptr, guarded<harden>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"stringData", nullptr, guarded<stringData>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"attributeArray", nullptr, guarded<attributeArray>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   napi_define_properties(env, exports, std::size(functions), functions);
   return exports;

@@ -16,6 +16,11 @@ export function readPublicKey(token: Token, keyId: KeyId): { algorithm: Asymmetr
   const [handle] = handles;
   if (handle === undefined) throw new AppError('KEY_NOT_FOUND', { device: token.device, keyId });
   if (handles.length > 1) throw new AppError('KEY_ID_AMBIGUOUS', { device: token.device, keyId, count: handles.length });
+  return readPublicObject(token, handle);
+}
+
+/** The same of an object at hand. Throws HSM_ANSWER_WRONG. */
+export function readPublicObject(token: Token, handle: Handle): { algorithm: AsymmetricAlgorithm; spki: Uint8Array } {
   const keyType = token.number(handle, 'CKA_KEY_TYPE');
   const algorithm = ASYMMETRIC_ALGORITHMS.find((name) => numberOf(token.profile, SIGNING_NAMES[name].keyType) === keyType);
   if (algorithm === undefined) throw new AppError('HSM_ANSWER_WRONG', { device: token.device, what: `key type ${keyType}` });

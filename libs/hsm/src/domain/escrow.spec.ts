@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { canonicalJson, concatBytes, fromHex, isAppError, toHex } from '#libs/platform/domain';
+import { escrowOf } from '../../../../test/builders/escrow-package.js';
 import {
-  CUSTODIANS_MOST, escrowData, escrowDigest, type EscrowHeader, EscrowPackage, headerOf, keyDigestOf, requireSplit, requireWhole, shareCheckData, SHARE_CHECK_BYTES, SHARE_CHECK_LABEL, spokenFingerprint, subsetsOf, wrappedRootFor,
+  CUSTODIANS_MOST, escrowData, escrowDigest, type EscrowHeader, EscrowPackage, headerOf, requireSplit, requireWhole, shareCheckData, SHARE_CHECK_BYTES, SHARE_CHECK_LABEL, spokenFingerprint, subsetsOf, wrappedRootFor,
 } from './escrow.js';
 
 type Entry =
@@ -23,18 +24,6 @@ const faultOf = (act: () => unknown): unknown => {
     return isAppError(error) ? `${error.code} ${Object.values(error.details).join(' ')}` : error;
   }
 };
-
-const filled = (octet: number, length: number): string => toHex(new Uint8Array(length).fill(octet));
-function packageOf(m: number, n: number): EscrowPackage {
-  const numbers = Array.from({ length: n }, (_, at) => at + 1);
-  return {
-    format: 'hufu/escrow/1', rootId: filled(1, 16), splitId: filled(2, 16), m, n, objectLabel: 'dataRoot/a', algorithm: 'sm4', kcv: '0D40BF', fingerprint: filled(3, 16), tokenSerial: 'A1',
-    custodians: numbers.map((index) => ({ index, algorithm: 'rsaOaep', keyDigest: keyDigestOf(Uint8Array.of(index)) })),
-    wrappedShares: numbers.map((index) => filled(index, 256)),
-    shareChecks: numbers.map((index) => filled(index, 16)),
-    wrappedRoots: subsetsOf(n, m).map((_, at) => filled(at, 24)),
-  };
-}
 
 describe('vectors', () => {
   it.each(of('subsetKey'))('$name', ({ rootId, splitId, subset, shares, data, key }) => {
@@ -74,20 +63,20 @@ describe('subsets', () => {
   });
 
   it('what is derived for one is never the start of what is derived for another', () => {
-    const inputs = [2, 3, 4, 5, 6, 7].flatMap((m) => subsetsOf(CUSTODIANS_MOST, m)).map((subset) => toHex(escrowData({ rootId: filled(1, 16), splitId: filled(2, 16) }, subset)));
+    const inputs = [2, 3, 4, 5, 6, 7].flatMap((m) => subsetsOf(CUSTODIANS_MOST, m)).map((subset) => toHex(escrowData({ rootId: '01'.repeat(16), splitId: '02'.repeat(16) }, subset)));
     expect(inputs.filter((one, at) => inputs.some((other, elsewhere) => at !== elsewhere && other.startsWith(one)))).toEqual([]);
   });
 });
 
 describe('a package', () => {
   it.each([[2, 2], [2, 3], [3, 5], [4, 7], [7, 7]])('%i of %i is whole, and says which root belongs to which custodians', (m, n) => {
-    const escrow = EscrowPackage.parse(packageOf(m, n));
+    const escrow = EscrowPackage.parse(escrowOf(m, n));
     expect(faultOf(() => requireWhole(escrow))).toBe('ok');
     expect(subsetsOf(n, m).map((subset) => toHex(wrappedRootFor(escrow, subset)))).toEqual(escrow.wrappedRoots);
   });
 
   it('without one of its parts, with one too many or with one twice it is none', () => {
-    const escrow = packageOf(2, 3);
+    const escrow = escrowOf(2, 3);
     for (const part of ['custodians', 'wrappedShares', 'shareChecks', 'wrappedRoots'] as const) {
       const [first] = escrow[part];
       const changed: unknown[][] = [escrow[part].slice(1), [...escrow[part], first], [first, ...escrow[part].slice(0, -1)]];
@@ -110,11 +99,11 @@ describe('a package', () => {
   });
 
   it.each([[[1]], [[1, 2, 3]], [[2, 1]], [[1, 1]], [[0, 1]], [[3, 4]], [[]]])('of 2 of 3 nothing for the custodians %j', (subset) => {
-    expect(faultOf(() => wrappedRootFor(packageOf(2, 3), subset))).toMatch(/^ESCROW_SHARES_MISSING 2 3/);
+    expect(faultOf(() => wrappedRootFor(escrowOf(2, 3), subset))).toMatch(/^ESCROW_SHARES_MISSING 2 3/);
   });
 
   it('every field changes its digest, and every field of the header what a share is checked with', () => {
-    const escrow = packageOf(2, 3);
+    const escrow = escrowOf(2, 3);
     const check = (changed: EscrowPackage): string => toHex(shareCheckData(headerOf(changed), 1));
     for (const field of Object.keys(escrow) as (keyof EscrowPackage)[]) {
       const value = escrow[field];
@@ -126,7 +115,7 @@ describe('a package', () => {
   });
 
   it('of anything else the schema makes nothing', () => {
-    const escrow = packageOf(2, 3);
+    const escrow = escrowOf(2, 3);
     fc.assert(fc.property(fc.constantFrom(...(Object.keys(escrow) as (keyof EscrowPackage)[])), fc.anything(), (field, value) => {
       const parsed = EscrowPackage.safeParse({ ...escrow, [field]: value });
       return !parsed.success || EscrowPackage.safeParse(JSON.parse(JSON.stringify(parsed.data))).success;

@@ -50,12 +50,22 @@ export type EscrowPackage = z.infer<typeof EscrowPackage>;
 /** What is fixed before the first share is wrapped. */
 export type EscrowHeader = Omit<EscrowPackage, 'wrappedShares' | 'shareChecks' | 'wrappedRoots'>;
 
-/** Of whom a new split is made. */
-export interface EscrowCustodian {
-  readonly index: number;
+/** A public key that shares are wrapped to: another party's, whose digest people have compared. */
+export interface WrappingKey {
   readonly algorithm: ShareAlgorithm;
   /** SubjectPublicKeyInfo, DER. */
   readonly publicKey: Uint8Array;
+}
+
+/** Of whom a new split is made. */
+export interface EscrowCustodian extends WrappingKey {
+  readonly index: number;
+}
+
+/** What custodians are told of a recovery: the public key that their shares go to, and its digest as it is read aloud. */
+export interface EscrowTarget extends WrappingKey {
+  readonly keyDigest: string;
+  readonly spoken: string;
 }
 
 /** All m-subsets of 1 … n, each ascending, in lexicographic order: 2 of 3 → [1,2], [1,3], [2,3]. */
