@@ -1,4 +1,4 @@
-import pkcs11js, { type Handle } from 'pkcs11js';
+import pkcs11js, { type Handle, type KeyPair } from 'pkcs11js';
 import { AppError, ascii, concatBytes, toHex } from '#libs/platform/domain';
 import { earlier, enterTrustedKeys } from '../agent/trusted-keys.js';
 import { ESCROW_KEYS, HELD_SHARE_FLAGS, makeSharePair, shareMechanism } from '../agent/escrow-keys.js';
@@ -11,7 +11,7 @@ import { findTrusted } from '../agent/wrapping-keys.js';
 import { Capabilities } from '../domain/capabilities.js';
 import { keyDigestOf, type ShareAlgorithm, spokenFingerprint } from '../domain/escrow.js';
 import { SHARE_TRANSPORT } from '../domain/mechanisms.js';
-import { PIN_REFUSALS, pkcs11ErrorDetails } from '../domain/pkcs11-errors.js';
+import { isFatal, PIN_REFUSALS, pkcs11ErrorDetails } from '../domain/pkcs11-errors.js';
 import type { CustodianActs, CustodianObject, CustodianPlace } from './custodian-orders.js';
 
 const ESCROW_LABEL = 'escrowCustodian';
@@ -43,10 +43,10 @@ export class CustodianToken {
     return this.#asUser(pin, async (token) => {
       token.capabilities.requireShares(algorithm);
       if (ownPair(token, 'CKO_PRIVATE_KEY').length > 0) throw new AppError('KEY_ID_TAKEN', { device: token.device, keyId: toHex(ESCROW_ID) });
-      const pair = makeSharePair(token, algorithm, { id: ESCROW_ID, label: ESCROW_LABEL }, HELD_SHARE_FLAGS);
+      const pair = makePair(token, algorithm);
       try {
         const { spki } = readPublicObject(token, pair.publicKey);
-        const broken = (await brokenTrustRule(token, { algorithm, publicKey: spki })) ?? (await brokenUnwrapTemplate(token, pair, algorithm));
+        const broken = (await brokenTrustRule(token, { algorithm, publicKey: spki })) ?? (await brokenPairRule(token, pair, algorithm));
         if (broken !== undefined) throw new AppError('ESCROW_TOKEN_UNFIT', { device: token.device, rule: broken });
         return { algorithm, publicKey: spki, keyDigest: keyDigestOf(spki), tokenSerial: this.#open().info.serialNumber.trim(), spoken: spokenFingerprint(spki) };
       } catch (error) {
@@ -130,24 +130,47 @@ function heldShare(token: Token, kept: Temporaries, privateKey: Handle, algorith
   }
 }
 
-/** What is unwrapped is bound whatever the caller asks for, or says nothing of. */
-async function brokenUnwrapTemplate(token: Token, pair: { readonly publicKey: Handle; readonly privateKey: Handle }, algorithm: ShareAlgorithm): Promise<'UNWRAP_TEMPLATE' | undefined> {
+/** A token that does not take what the pair imposes does not keep it either; NSS says so by CKR_GENERAL_ERROR. */
+function makePair(token: Token, algorithm: ShareAlgorithm): KeyPair {
+  try {
+    return makeSharePair(token, algorithm, { id: ESCROW_ID, label: ESCROW_LABEL }, HELD_SHARE_FLAGS);
+  } catch (error) {
+    const ckr = ckrOf(error);
+    if (ckr === undefined || (isFatal(ckr) && ckr !== 'CKR_GENERAL_ERROR')) throw error;
+    throw new AppError('ESCROW_TOKEN_UNFIT', { device: token.device, rule: 'UNWRAP_TEMPLATE' }, { cause: error });
+  }
+}
+
+/**
+ * What is unwrapped is bound whatever the caller asks for, or says nothing of; and by the one mechanism, since another padding of the
+ * same key would be an oracle.
+ */
+async function brokenPairRule(token: Token, { publicKey, privateKey }: KeyPair, algorithm: ShareAlgorithm): Promise<'UNWRAP_TEMPLATE' | 'ALLOWED_MECHANISMS' | undefined> {
   return withTemporaries(token, (kept) => {
     const mechanism = shareMechanism(token.profile, algorithm);
+    const { bytesMost } = SHARE_TRANSPORT[algorithm];
     const free = kept.keep(token.generateKey(requireNumber(token.profile, 'CKM_GENERIC_SECRET_KEY_GEN'), { ...ESCROW_KEYS.freshShare(), CKA_WRAP_WITH_TRUSTED: false }));
-    const wrapped = token.wrap(pair.publicKey, mechanism, free, SHARE_TRANSPORT[algorithm].bytesMost);
+    const wrapped = token.wrap(publicKey, mechanism, free, bytesMost);
     const { CKA_WRAP_WITH_TRUSTED: _bound, ...silent } = ESCROW_KEYS.heldShare();
     for (const template of [silent, { ...silent, CKA_WRAP_WITH_TRUSTED: false }, { ...ESCROW_KEYS.heldShare(), CKA_DERIVE: true }]) {
-      try {
-        const made = kept.keep(token.unwrap(pair.privateKey, mechanism, wrapped, template));
-        if (!token.flag(made, 'CKA_WRAP_WITH_TRUSTED') || token.flag(made, 'CKA_DERIVE')) return 'UNWRAP_TEMPLATE';
-      } catch (error) {
-        // Said to be inconsistent with what the pair imposes: that is what it is for.
-        if (ckrOf(error) === undefined) throw error;
-      }
+      // A refusal is as good: the template is said to be inconsistent with what the pair imposes.
+      const made = orRefused(() => kept.keep(token.unwrap(privateKey, mechanism, wrapped, template)));
+      if (made !== undefined && (!token.flag(made, 'CKA_WRAP_WITH_TRUSTED') || token.flag(made, 'CKA_DERIVE'))) return 'UNWRAP_TEMPLATE';
     }
-    return undefined;
+    if (algorithm === 'sm2') return undefined;
+    const otherwise = orRefused(() => token.wrap(publicKey, { mechanism: pkcs11js.CKM_RSA_PKCS }, free, bytesMost));
+    const opened = otherwise === undefined ? undefined : orRefused(() => kept.keep(token.unwrap(privateKey, { mechanism: pkcs11js.CKM_RSA_PKCS }, otherwise, ESCROW_KEYS.heldShare())));
+    return opened === undefined ? undefined : 'ALLOWED_MECHANISMS';
   });
+}
+
+function orRefused<T>(act: () => T): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if (ckrOf(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 function logIn(login: () => void): void {
