@@ -101,6 +101,7 @@ export class DeviceAgent {
   #watchdog: AgentWatchdog | undefined;
   #stopped = false;
   #closed = false;
+  #lastAside: Promise<unknown> = Promise.resolve();
   #settled!: () => void;
   /** Resolves when the first start has come to an end, good or bad. */
   readonly firstStart = new Promise<void>((resolve) => (this.#settled = resolve));
@@ -180,10 +181,16 @@ export class DeviceAgent {
   }
 
   /**
-   * Does `work` while no agent of this device runs, and starts one again: for what only a process alone on the token may do. What is
-   * asked of the device meanwhile is refused.
+   * Does `work` while no agent of this device runs, and starts one again: for what only a process alone on the token may do, one
+   * such work after another. What is asked of the device meanwhile is refused.
    */
-  async aside<T>(work: (setting: AgentSetting, options: AgentOptions) => Promise<T>): Promise<T> {
+  aside<T>(work: (setting: AgentSetting, options: AgentOptions) => Promise<T>): Promise<T> {
+    const turn = this.#lastAside.then(() => this.#alone(work));
+    this.#lastAside = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #alone<T>(work: (setting: AgentSetting, options: AgentOptions) => Promise<T>): Promise<T> {
     await this.#end();
     try {
       return await work(agentSetting(this.config, this.profile, this.options.stateDir), this.options);

@@ -77,6 +77,16 @@ describe('escrow under approvals', () => {
     expect(await labels('vault-2')).toEqual(before);
   });
 
+  it('two officers’ acts at once: one after the other, and the last one counts', async () => {
+    const one = custodians.slice(0, 1).map(({ named: { algorithm, publicKey } }) => ({ algorithm, publicKey }));
+    const answers = await Promise.all([codeOf(rig.hsm.escrowTrust('vault-2', one)), codeOf(rig.hsm.escrowTrust('vault-2', one))]);
+    // The second may find the device out of service before it comes to its turn.
+    expect(answers.filter((answer) => answer === 'ok').length).toBeGreaterThan(0);
+    expect(answers.every((answer) => answer === 'ok' || answer === 'HSM_DEVICE_DOWN')).toBe(true);
+    expect((await labels('vault-2')).filter((label) => label.startsWith('escrowWrapping/')).length).toBe(1);
+    await rig.hsm.escrowTrust('vault-2', []);
+  });
+
   it('a group is no place for it', async () => {
     expect(await codeOf(rig.hsm.escrowTarget('@diversification', { splitId: newId(), algorithm: 'sm2' }))).toBe('HSM_REFUSED');
   });
