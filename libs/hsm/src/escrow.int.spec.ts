@@ -235,6 +235,60 @@ describe('blobs that do not belong together', () => {
   });
 });
 
+describe('an agent killed in the middle', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'hufu-escrow-'));
+  const control = new SimControl(join(dir, 'control'));
+  let device: TestAgent;
+  let keyId: string;
+  let escrow: EscrowPackage;
+  const two = (): TestCustodian[] => custodians.slice(0, 2);
+
+  beforeAll(async () => {
+    device = await (await TestAgent.start('hsm-sim', { lines: { control: control.file } })).trust(two().map(({ named }) => named));
+    keyId = await makeRoot(device, 'aes128');
+    escrow = await split(device, keyId, 2, two());
+  });
+  afterAll(async () => {
+    await device?.stop();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  /** Runs until the fault stops it, kills the process, and starts another on the same token. */
+  async function killedAt(fault: string, act: () => Promise<unknown>): Promise<void> {
+    control.set(fault);
+    const running = refusal(act()).catch((error: unknown) => String(error));
+    await new Promise((next) => setTimeout(next, 400));
+    const exit = new Promise((settle) => device.child.once('exit', settle));
+    device.child.kill('SIGKILL');
+    await exit;
+    expect(await running).toMatch(/the agent ended/);
+    control.set();
+    device = await device.restart();
+  }
+
+  it.each(['C_WrapKey hang nth=2', 'C_WrapKey hang nth=5', 'C_DeriveKey hang nth=4', 'C_DestroyObject hang nth=3'])('in a split, at %s: nothing stays, and it is done again', async (fault) => {
+    const before = await inventory(device);
+    await killedAt(fault, () => split(device, keyId, 2, two()));
+    expect(await inventory(device)).toEqual(before);
+    expect((await split(device, keyId, 2, two())).fingerprint).toBe(escrow.fingerprint);
+  });
+
+  it.each([['C_UnwrapKey hang nth=1', 0], ['C_DeriveKey hang nth=3', 0], ['C_UnwrapKey hang nth=3', 0], ['C_SignInit hang nth=3', 1]])('in a recovery, at %s: the target waits on, a root that nobody has confirmed is under its id and no other (%i)', async (fault, roots) => {
+    await device.run('destroy', { keyId });
+    const before = await inventory(device);
+    const offer = await open(device, escrow.splitId);
+    const shares = await opened(two(), [1, 2], escrow, offer);
+    await killedAt(fault, () => recover(device, escrow, shares));
+    const stayed = ((await device.run('inventory', {})) as KeyObject[]).filter((object) => !before.includes(JSON.stringify(object)));
+    expect(stayed.map((object) => `${object.keyId} ${object.objectClass}`).sort()).toEqual([`${escrow.splitId} private`, `${escrow.splitId} public`, ...(roots === 1 ? [`${keyId} secret`] : [])].sort());
+    // What the intent says of it: destroyed, and done again with the same shares.
+    expect(await device.run('destroy', { keyId })).toBe(roots);
+    await recover(device, escrow, shares);
+    expect(await fingerprint(device, keyId)).toBe(escrow.fingerprint);
+    expect((await inventory(device)).filter((object) => object.includes('escrowTarget/'))).toEqual([]);
+  });
+});
+
 describe('who may be trusted', () => {
   let keyId: string;
   let escrow: EscrowPackage;
