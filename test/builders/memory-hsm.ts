@@ -70,6 +70,11 @@ export class MemoryHsm extends Hsm {
   override generateKey = notHere;
   override transfer = notHere;
   override seal = notHere;
+  override escrowTrust = notHere;
+  override escrowSplit = notHere;
+  override escrowTarget = notHere;
+  override escrowRecover = notHere;
+  override escrowAbort = notHere;
   override checkValues = notHere;
   override fingerprints = notHere;
   override protectForCard = notHere;

@@ -70,6 +70,11 @@ export class SoftwareHsm extends Hsm {
   override importTestTransportKey = absent;
   override transfer = absent;
   override seal = absent;
+  override escrowTrust = absent;
+  override escrowSplit = absent;
+  override escrowTarget = absent;
+  override escrowRecover = absent;
+  override escrowAbort = absent;
   override fingerprints = absent;
   override sign = absent;
   override destroy = absent;

@@ -60,6 +60,14 @@ export class TestAgent {
     return TestAgent.#launch(this.profile, this.dir, this.setting, fingerprints);
   }
 
+  /** The security officer enters these keys, and the agent starts again. */
+  async trust(keys: readonly { algorithm: 'rsaOaep' | 'sm2'; publicKey: Uint8Array }[], soPin: string = SO_PIN): Promise<TestAgent> {
+    await this.#end();
+    const place = { ...this.setting.place, label: this.profile.name };
+    await once(this.setting, { kind: 'trust', place, profile: this.profile, soPin: Buffer.from(soPin), latchFile: join(this.dir, 'so-latched'), keys }, 'trusted');
+    return TestAgent.#launch(this.profile, this.dir, this.setting, {});
+  }
+
   static async #launch(profile: VendorProfile, dir: string, setting: { place: TokenPlace; environment: Record<string, string> }, fingerprints: Record<string, string>): Promise<TestAgent> {
     const child = forked(setting.environment);
     const place = { ...setting.place, label: profile.name };
@@ -129,7 +137,7 @@ export class TestAgent {
 
 export const keyIdOf = (n: number): string => toHex(Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? n & 0xff : i === 14 ? n >> 8 : 0xa0)));
 
-function tokenSetting(profile: VendorProfile, dir: string, lines: Record<string, string>): { place: TokenPlace; environment: Record<string, string> } {
+export function tokenSetting(profile: VendorProfile, dir: string, lines: Record<string, string>): { place: TokenPlace; environment: Record<string, string> } {
   const tokens = join(dir, 'token');
   mkdirSync(tokens, { mode: 0o700 });
   const place = { device: `test-${profile.name}`, moduleSha256: undefined, libraryParameters: '', label: undefined, serial: undefined, slot: undefined };
@@ -143,7 +151,7 @@ function tokenSetting(profile: VendorProfile, dir: string, lines: Record<string,
     }
     case 'hsm-sim': {
       const personality = profile.name === 'hsm-sim' ? {} : { personality: profile.name.slice('hsm-sim-'.length) };
-      const settings = { label: profile.name, serial: 'TEST000000000001', dir: tokens, ...personality, ...lines };
+      const settings = { label: profile.name, serial: `TEST${toHex(randomBytes(6))}`, dir: tokens, ...personality, ...lines };
       writeFileSync(join(dir, 'hsm-sim.conf'), Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`).join(''));
       return { place: { ...place, module: resolve('hsm-sim/build/libhsm-sim.so') }, environment: { ...profile.environment, HUFU_SIM_CONF: join(dir, 'hsm-sim.conf') } };
     }
@@ -159,7 +167,7 @@ function forked(environment: Record<string, string>): ChildProcess {
 async function once(setting: { environment: Record<string, string> }, order: AgentOrder, kind: AgentReport['kind']): Promise<void> {
   const child = forked(setting.environment);
   const exit = new Promise((settle) => child.once('exit', settle));
-  const report = await ordered(child, order, [kind, 'failed']);
+  const report = await ordered(child, order, [kind, 'failed', 'pinLatched']);
   await exit;
   if (report.kind !== kind) throw new Error(JSON.stringify(report));
 }

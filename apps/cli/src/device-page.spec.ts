@@ -34,6 +34,7 @@ describe('devicePage', () => {
       ...Object.entries(profile?.recipes ?? {}).flatMap(([recipe, algorithms]) => algorithms.map((algorithm) => `${recipe} ${algorithm}`)),
       ...(profile?.signing ?? []).map((algorithm) => `sign ${algorithm}`),
       ...(profile?.transfer === true ? ['transfer root'] : []),
+      ...(profile?.escrow === true ? ['escrow root'] : []),
     ];
     expect(inside.sort()).toEqual(claimed.sort());
     expect(notEnforced.map((each) => each.zh)).toEqual((profile?.notEnforced ?? []).map((each) => NOT_ENFORCED[each].zh));

@@ -47,6 +47,7 @@ function capabilitiesOf(profile: VendorProfile, missing: readonly string[]): Rec
     ...RECIPES.map((recipe) => row(recipe, ALGORITHMS, profile.recipes[recipe] ?? [])),
     row('sign', SIGNING, profile.signing),
     ['transfer', { root: ability('transfer', profile.transfer) }],
+    ['escrow', { root: ability('escrow', profile.escrow) }],
   ]);
 }
 

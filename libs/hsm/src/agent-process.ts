@@ -4,9 +4,15 @@
  */
 
 export type * from './ipc.js';
+export type * from './custodian-token/custodian-orders.js';
 export { type ItemFields, packBatch, type PackedRecipe, readAnswers } from './domain/batch.js';
 
 /** Runs one agent: its orders come over IPC from the supervisor that forked it. */
 export async function runAgent(): Promise<void> {
   await (await import('./agent/agent.js')).runAgent();
+}
+
+/** Runs the process of one custodian's token: its acts come over IPC from the ceremony station that forked it. */
+export async function runCustodianToken(): Promise<void> {
+  await (await import('./custodian-token/custodian-process.js')).runCustodianToken();
 }

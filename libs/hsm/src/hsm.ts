@@ -2,6 +2,7 @@ import type { SignPurpose } from '#libs/platform/domain';
 import type { SignedPolicy } from '#libs/signature';
 import type { AsymmetricAlgorithm, KcvMethod, Sm4SessionForm, SymmetricAlgorithm } from './domain/algorithms.js';
 import type { DeviceGroup } from './domain/device-group.js';
+import type { EscrowCustodian, EscrowPackage, EscrowTarget, ShareAlgorithm, WrappingKey } from './domain/escrow.js';
 import type { PinAnswer, PinQuestion } from './domain/pin-question.js';
 import type { FleetStatus } from './domain/fleet-status.js';
 import type { DiversificationClass, SigningClass } from './domain/key-class.js';
@@ -16,7 +17,7 @@ export type DeviceChoice = DeviceName | `@${DeviceGroup}`;
 /** CKA_ID of a key, 16 bytes as 32 upper-case hex characters. */
 export type KeyId = string;
 
-export type { PinAnswer, PinQuestion };
+export type { EscrowCustodian, EscrowPackage, EscrowTarget, PinAnswer, PinQuestion, ShareAlgorithm, WrappingKey };
 export type { AsymmetricAlgorithm, DeviceGroup, FleetStatus, KcvMethod, Sm4SessionForm, SymmetricAlgorithm };
 
 /**
@@ -192,6 +193,24 @@ export abstract class Hsm {
    * sealed). No value travels. Only a device configured with `testKeys: true` does it; every other refuses (HSM_REFUSED).
    */
   abstract importTestTransportKey(device: DeviceName, key: { keyId: KeyId; label: string }): Promise<void>;
+
+  /**
+   * Escrow (docs/hsm-room.md). The device's security officer enters the custodians' public keys as trusted; no others are afterwards.
+   * Takes the device out of service for a moment. Throws PIN_REFUSED.
+   */
+  abstract escrowTrust(device: DeviceName, keys: readonly WrappingKey[]): Promise<void>;
+
+  /** Splits a root that is not sealed among custodians whose keys the device trusts. */
+  abstract escrowSplit(device: DeviceName, split: { keyId: KeyId; splitId: string; m: number; custodians: readonly EscrowCustodian[] }): Promise<EscrowPackage>;
+
+  /** Opens a recovery: the public key that m custodians' tokens wrap their shares to. Serves once. */
+  abstract escrowTarget(device: DeviceName, target: { splitId: string; algorithm: ShareAlgorithm }): Promise<EscrowTarget>;
+
+  /** Brings a root back from exactly m shares, in ascending order, under its own id and still to be sealed. Throws ESCROW_*. */
+  abstract escrowRecover(device: DeviceName, recovery: { keyId: KeyId; escrow: EscrowPackage; shares: readonly { index: number; wrapped: Uint8Array }[] }): Promise<void>;
+
+  /** Gives up an open recovery; returns how many objects were destroyed. */
+  abstract escrowAbort(device: DeviceName, splitId: string): Promise<number>;
 
   /** Destroys the objects under this CKA_ID; returns how many there were. */
   abstract destroy(device: DeviceName, keyId: KeyId): Promise<number>;

@@ -2,6 +2,8 @@ export * from './asking-authoriser.js';
 export * from './authoriser.js';
 export { POLICY_RULES } from './domain/authority.js';
 export { DEVICE_STEPS } from './domain/device-steps.js';
+export { EscrowPackage, escrowBytes, escrowDigest, keyDigestOf, requireWhole, spokenFingerprint, subsetsOf, CUSTODIANS_LEAST, CUSTODIANS_MOST } from './domain/escrow.js';
+export { type EscrowShape, rootsOpened } from './domain/escrow-closure.js';
 export * from './domain/fleet-status.js';
 export * from './domain/key-class.js';
 export { ALL_KEY_CLASSES, CARD_ROLES, type CardRole, classOfLabel } from './domain/class-rules.js';

@@ -1,5 +1,6 @@
 import type { ErrorDetails } from '#libs/platform/domain';
 import type { KeyClass } from './domain/key-class.js';
+import type { WrappingKey } from './domain/escrow.js';
 import type { IdentityProof } from './domain/token-identity.js';
 import type { VendorProfile } from './domain/vendor-profile.js';
 
@@ -37,6 +38,8 @@ export type AgentOrder =
   /** After `token`: log in, once. */
   | { readonly kind: 'login'; readonly pin: Uint8Array }
   | { readonly kind: 'initialise'; readonly place: TokenPlace; readonly profile: VendorProfile; readonly label: string; readonly soPin: Uint8Array; readonly pin: Uint8Array }
+  /** The security officer's act: these public keys and no others are trusted afterwards. The process ends with it. */
+  | { readonly kind: 'trust'; readonly place: TokenPlace; readonly profile: VendorProfile; readonly soPin: Uint8Array; readonly latchFile: string; readonly keys: readonly WrappingKey[] }
   /** Several may run at once; the agent answers each under its id. `request` of a packed recipe is `{ batch }`. */
   | { readonly kind: 'run'; readonly id: number; readonly recipe: string; readonly request: unknown; readonly classes: readonly KeyClass[]; readonly online: boolean }
   /** Answered at once by `pong`; also starts a probe of the device. */
@@ -75,6 +78,7 @@ export type AgentReport =
   | { readonly kind: 'up'; readonly token: TokenDescription; readonly sessions: number; readonly loginEpoch: number; readonly identity: IdentityProof | undefined }
   | { readonly kind: 'missing' | 'pinLatched' | 'moduleChanged' | 'failed'; readonly reason: string }
   | { readonly kind: 'initialised' }
+  | { readonly kind: 'trusted' }
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown }
   /** `fatal`: login, session or device is gone and the agent ends after this. `ckr` where the device said one. */
   | { readonly kind: 'refused'; readonly id: number; readonly code: string; readonly details: ErrorDetails; readonly ckr: string | undefined; readonly fatal: boolean }

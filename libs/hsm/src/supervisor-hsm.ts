@@ -9,8 +9,8 @@ import { type RecipeName, SIGN_MOST, SupervisorReply } from './domain/recipes.js
 import { describeRequest } from './domain/request-description.js';
 import type { DiversificationClass, SigningClass } from './domain/key-class.js';
 import {
-  type AsymmetricAlgorithm, type CallOptions, type CardAuthentication, type CommandMac, type DeviceChoice, type DeviceName, type DeviceStatus, type FleetStatus, Hsm, type KcvMethod,
-  type KeyId, type KeyObject, type KeyPath, type KnownAnswer, type PinAnswer, type PinQuestion, type ProtectedKey, type ProtectedKeyLoad, type PurchaseMac, type SignItem, type SymmetricAlgorithm, type Tac,
+  type AsymmetricAlgorithm, type CallOptions, type CardAuthentication, type CommandMac, type DeviceChoice, type DeviceName, type DeviceStatus, type EscrowCustodian, type EscrowPackage, type EscrowTarget, type FleetStatus, Hsm, type KcvMethod,
+  type KeyId, type KeyObject, type KeyPath, type KnownAnswer, type PinAnswer, type PinQuestion, type ProtectedKey, type ProtectedKeyLoad, type PurchaseMac, type ShareAlgorithm, type SignItem, type SymmetricAlgorithm, type Tac, type WrappingKey,
 } from './hsm.js';
 import { ShownTickets } from './shown-tickets.js';
 import { encodeFrame, FRAME_MOST, FrameReader } from './wire.js';
@@ -153,6 +153,26 @@ export class SupervisorHsm extends Hsm {
   async sign(device: DeviceChoice, items: readonly SignItem[], options?: CallOptions): Promise<Uint8Array[]> {
     const calls = [...chunks(items, SIGN_MOST, (item) => item.bytes.length + BYTES_PER_SIGNED_ITEM)].map((chunk) => this.#call<Uint8Array[]>('sign', device, { items: chunk }, options));
     return (await Promise.all(calls)).flat();
+  }
+
+  async escrowTrust(device: DeviceName, keys: readonly WrappingKey[]): Promise<void> {
+    await this.#call('escrowTrust', device, { keys });
+  }
+
+  escrowSplit(device: DeviceName, split: { keyId: KeyId; splitId: string; m: number; custodians: readonly EscrowCustodian[] }): Promise<EscrowPackage> {
+    return this.#call('escrowSplit', device, split);
+  }
+
+  escrowTarget(device: DeviceName, target: { splitId: string; algorithm: ShareAlgorithm }): Promise<EscrowTarget> {
+    return this.#call('escrowTarget', device, target);
+  }
+
+  async escrowRecover(device: DeviceName, recovery: { keyId: KeyId; escrow: EscrowPackage; shares: readonly { index: number; wrapped: Uint8Array }[] }): Promise<void> {
+    await this.#call('escrowRecover', device, recovery);
+  }
+
+  escrowAbort(device: DeviceName, splitId: string): Promise<number> {
+    return this.#call('escrowAbort', device, { splitId });
   }
 
   destroy(device: DeviceName, keyId: KeyId): Promise<number> {

@@ -1,4 +1,4 @@
-// executor.node: open(…) → the object of libs/hsm/src/agent/executor.ts, harden(…) and login(…).
+// executor.node: open(…) → the object of libs/hsm/src/agent/executor.ts, harden(…), login(…), and the structures that pkcs11js does not make.
 #include <cstring>
 
 #include "napi.hpp"
@@ -214,6 +214,8 @@ NAPI_MODULE_INIT() {
       {"open", nullptr, guarded<open>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"harden", nullptr, guarded<harden>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"login", nullptr, guarded<login>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"stringData", nullptr, guarded<stringData>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"attributeArray", nullptr, guarded<attributeArray>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   napi_define_properties(env, exports, std::size(functions), functions);
   return exports;

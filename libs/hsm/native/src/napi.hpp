@@ -144,5 +144,7 @@ napi_value guarded(napi_env env, napi_callback_info info) {
 
 napi_value harden(Call &call);
 napi_value login(Call &call);
+napi_value stringData(Call &call);
+napi_value attributeArray(Call &call);
 
 }  // namespace hufu

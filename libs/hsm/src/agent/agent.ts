@@ -53,6 +53,9 @@ class Agent {
       case 'initialise':
         void this.#initialise(order);
         return;
+      case 'trust':
+        void this.#trust(order);
+        return;
     }
   }
 
@@ -86,7 +89,7 @@ class Agent {
   #open({ token, executor, description, identity }: OpenedToken, order: Order<'start'>): void {
     const recorded = new Map(Object.entries(order.fingerprints));
     const directory = new KeyDirectory(token, executor, recorded, (keyId, value, keyClass) => report({ kind: 'fingerprint', keyId, value, keyClass }));
-    this.#runner = new RecipeRunner({ token, executor, directory }, order.testKeys);
+    this.#runner = new RecipeRunner({ token, executor, directory }, order.testKeys, description.serial);
     this.#probe = new Probe(executor, (ckr) => reportAndEnd({ kind: 'gone', ckr }));
     // One login in the life of an agent: the supervisor counts the lives.
     setTimeout(() => globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' }), TIDY_AFTER_MS).unref();
@@ -103,6 +106,20 @@ class Agent {
       reportAndEnd({ kind: 'failed', reason: reasonOf(error) });
     } finally {
       order.pin.fill(0);
+      order.soPin.fill(0);
+    }
+  }
+
+  /** The security officer's act, in a process that does nothing else: who serves is logged in as user. */
+  async #trust(order: Order<'trust'>): Promise<void> {
+    try {
+      const { enterTrustedKeys } = await import('./trusted-keys.js');
+      enterTrustedKeys(findToken(order.place), order.profile, order.soPin, order.keys);
+      reportAndEnd({ kind: 'trusted' });
+    } catch (error) {
+      if (error instanceof PinRefused) latch(order.latchFile, { device: order.place.device, ckr: error.message, at: new Date().toISOString() });
+      reportAndEnd({ kind: stateOf(error), reason: reasonOf(error) });
+    } finally {
       order.soPin.fill(0);
     }
   }

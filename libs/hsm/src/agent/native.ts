@@ -30,6 +30,10 @@ interface Native {
   harden(options: { readonly undumpable: boolean; readonly dieWithParent: boolean }): void;
   /** C_Login as CKU_USER in a session of pkcs11js; the PIN is read where it lies. Returns the CKR. */
   login(options: { readonly modulePath: string; readonly session: bigint }, pin: Uint8Array): number;
+  /** CK_KEY_DERIVATION_STRING_DATA over these bytes, as a mechanism's parameter. */
+  stringData(bytes: Uint8Array): Uint8Array;
+  /** CK_ATTRIBUTE[] as the value of a template attribute. Types are PKCS#11 numbers, values as PKCS#11 has them in memory. */
+  attributeArray(attributes: readonly { readonly type: number; readonly value: Uint8Array }[]): Uint8Array;
 }
 
 /** The addon of libs/hsm/native, built by ./hufu. Its place stands in package.json, the same for src and dist. */

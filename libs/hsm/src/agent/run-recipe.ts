@@ -7,7 +7,7 @@ import type { Grant } from './key-lookup.js';
 import type { TransferOffer, TransferPackage, TransferTarget } from './transfer.js';
 
 /** What the supervisor may order: the recipes of clients that touch one device, and the steps of a transfer. */
-type AgentRequests = { [R in Exclude<RecipeName, SupervisorRecipe | 'transfer' | PackedRecipe>]: RecipeRequest<R> } & {
+type AgentRequests = { [R in Exclude<RecipeName, SupervisorRecipe | 'transfer' | 'escrowTrust' | PackedRecipe>]: RecipeRequest<R> } & {
   transferOpen: { keyId: string };
   transferWrap: { keyId: string; offer: TransferOffer };
   transferClose: { keyId: string; parcel: TransferPackage };
@@ -17,6 +17,7 @@ type AgentRecipe = keyof AgentRequests;
 
 interface AgentState extends BatchWork {
   readonly testKeys: boolean;
+  readonly tokenSerial: string;
   /** The target's side of the transfer that runs. */
   transferTarget: TransferTarget | undefined;
 }
@@ -27,6 +28,7 @@ interface AgentState extends BatchWork {
  */
 const making = (): Promise<typeof import('./key-making.js')> => import('./key-making.js');
 const transfer = (): Promise<typeof import('./transfer.js')> => import('./transfer.js');
+const recovery = (): Promise<typeof import('./escrow-recover.js')> => import('./escrow-recover.js');
 const target = async (state: AgentState): Promise<TransferTarget> => (state.transferTarget ??= new (await transfer()).TransferTarget());
 
 /** A new key is fingerprinted at once: the record begins with its birth and not with its first use. */
@@ -53,6 +55,10 @@ const RUN: { readonly [R in AgentRecipe]: (state: AgentState, request: AgentRequ
     directory.destroyed(request.keyId);
     return count;
   },
+  escrowSplit: async (state, request, grant) => (await import('./escrow-split.js')).escrowSplit(state, state.tokenSerial, request, grant),
+  escrowTarget: async ({ token }, request) => (await recovery()).escrowTarget(token, request),
+  escrowRecover: async (state, request, grant) => (await recovery()).escrowRecover(state, request, grant),
+  escrowAbort: async ({ token }, request) => (await recovery()).escrowAbort(token, request),
   inventory: async ({ token }) => (await making()).inventory(token),
   knownAnswers: async (state, _request, _grant, online) => (await import('./known-answer-run.js')).knownAnswers(state, state.testKeys, online),
   transferOpen: async (state, { keyId }) => (await target(state)).open(state.token, keyId),
@@ -69,8 +75,8 @@ const isPacked = (recipe: string): recipe is PackedRecipe => (PACKED_RECIPES as 
 export class RecipeRunner {
   readonly #state: AgentState;
 
-  constructor(work: BatchWork, testKeys: boolean) {
-    this.#state = { ...work, testKeys, transferTarget: undefined };
+  constructor(work: BatchWork, testKeys: boolean, tokenSerial: string) {
+    this.#state = { ...work, testKeys, tokenSerial, transferTarget: undefined };
   }
 
   /** The supervisor has parsed `request` by the recipe's schema. Throws AppError, Pkcs11Error or ExecutorError. */

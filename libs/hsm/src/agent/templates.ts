@@ -133,7 +133,7 @@ export function signingTemplates(
   };
 }
 
-function secret(keyType: number): Attributes {
+export function secret(keyType: number): Attributes {
   return {
     CKA_CLASS: pkcs11js.CKO_SECRET_KEY,
     CKA_KEY_TYPE: keyType,

@@ -3,6 +3,7 @@ import { AppError } from '#libs/platform/domain';
 import type { Capabilities } from '../domain/capabilities.js';
 import { ckrName } from '../domain/pkcs11-errors.js';
 import type { VendorProfile } from '../domain/vendor-profile.js';
+import { native } from './native.js';
 
 /** Attribute name of PKCS#11 → value. Booleans and numbers become CK_BBOOL and CK_ULONG. */
 export type Attributes = Readonly<Partial<Record<AttributeName, number | boolean | string | Uint8Array>>>;
@@ -43,6 +44,16 @@ export class Token {
 
   unwrap(unwrappingKey: Handle, mechanism: Mechanism, wrapped: Uint8Array, attributes: Attributes): Handle {
     return this.lib.C_UnwrapKey(this.session, mechanism, unwrappingKey, asBuffer(wrapped), template(attributes));
+  }
+
+  derive(from: Handle, mechanism: Mechanism, attributes: Attributes): Handle {
+    return this.lib.C_DeriveKey(this.session, mechanism, from, template(attributes));
+  }
+
+  /** One C_SignInit and C_Sign. */
+  sign(key: Handle, mechanism: number, data: Uint8Array, bytesAtMost: number): Uint8Array {
+    this.lib.C_SignInit(this.session, { mechanism }, key);
+    return new Uint8Array(this.lib.C_Sign(this.session, asBuffer(data), Buffer.alloc(bytesAtMost)));
   }
 
   find(attributes: Attributes): Handle[] {
@@ -144,6 +155,11 @@ export function handleNumber(handle: Handle): bigint {
   return handle.readBigUInt64LE(0);
 }
 
+/** The value of CKA_UNWRAP_TEMPLATE and its like: what the device imposes on each key made from this one. Flags only. */
+export function imposed(flags: Readonly<Partial<Record<AttributeName, boolean>>>): Uint8Array {
+  return native.attributeArray(Object.entries(flags).map(([name, on]) => ({ type: pkcs11js[name as AttributeName] as number, value: Uint8Array.of(on ? 1 : 0) })));
+}
+
 function template(attributes: Attributes): Attribute[] {
   return Object.entries(attributes).map(([name, value]) => ({
     type: pkcs11js[name as AttributeName] as number,
@@ -151,6 +167,6 @@ function template(attributes: Attributes): Attribute[] {
   }));
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
+export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -24,12 +24,12 @@ export interface TransferPackage {
 }
 
 /** SHA-1 is what both OAEP and every module have in common; OAEP does not rest on collision resistance (RFC 8017 8.1). */
-const OAEP_SHA1 = {
+export const OAEP_SHA1 = {
   mechanism: pkcs11js.CKM_RSA_PKCS_OAEP,
   parameter: { type: pkcs11js.CK_PARAMS_RSA_OAEP, hashAlg: pkcs11js.CKM_SHA_1, mgf: pkcs11js.CKG_MGF1_SHA1, source: 1 } satisfies RsaOAEP,
 };
 /** RFC 3394; 0x210A (padded) means different things in different modules. */
-const AES_KEY_WRAP = { mechanism: 0x2109 };
+export const AES_KEY_WRAP = { mechanism: 0x2109 };
 
 /** The target's side of one running transfer. One at a time: a second offer replaces the first. */
 export class TransferTarget {

@@ -80,6 +80,7 @@ describe('authorityOf', () => {
       devices: 'free', fleet: 'free', deviceNote: 'free', pinQuestions: 'free', pinAnswer: 'free', inventory: 'free', knownAnswers: 'free', checkValues: 'free', fingerprints: 'free',
       protectForCard: 'ticket', commandMacs: 'ticket', authenticateToCard: 'ticket', purchaseMacs: 'ticket', tacs: 'ticket',
       generateKey: 'approvals', generateKeyPair: 'approvals', importTestTransportKey: 'approvals', transfer: 'approvals', seal: 'approvals', destroy: 'approvals',
+      escrowTrust: 'approvals', escrowSplit: 'approvals', escrowTarget: 'approvals', escrowRecover: 'approvals', escrowAbort: 'free',
     });
   });
 

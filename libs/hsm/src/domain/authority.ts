@@ -36,6 +36,12 @@ const AUTHORITIES: Readonly<Record<Exclude<RecipeName, 'sign'>, Authority>> = {
   importTestTransportKey: 'approvals',
   transfer: 'approvals',
   seal: 'approvals',
+  escrowTrust: 'approvals',
+  escrowSplit: 'approvals',
+  escrowTarget: 'approvals',
+  escrowRecover: 'approvals',
+  // Ends a recovery that can be opened anew; no key is touched.
+  escrowAbort: 'free',
   destroy: 'approvals',
 };
 

@@ -11,7 +11,7 @@ const profile = (name: string): VendorProfile => profiles.get(name) as VendorPro
 const all = (of: VendorProfile): number[] =>
   [...new Set([...Object.keys(of.numbers), 'CKM_RSA_PKCS_KEY_PAIR_GEN', 'CKM_RSA_PKCS_OAEP', 'CKM_SHA256_RSA_PKCS', 'CKM_DES3_ECB', 'CKM_DES3_CBC', 'CKM_SHA256_HMAC',
     'CKM_CONCATENATE_BASE_AND_DATA', 'CKM_CONCATENATE_DATA_AND_BASE', 'CKM_EC_KEY_PAIR_GEN', 'CKM_ECDSA', 'CKM_AES_KEY_GEN', 'CKM_DES3_ECB_ENCRYPT_DATA',
-    'CKM_AES_ECB_ENCRYPT_DATA', 'CKM_AES_KEY_WRAP'])].map((name) => numberOf(of, name) as number);
+    'CKM_AES_ECB_ENCRYPT_DATA', 'CKM_AES_KEY_WRAP', 'CKM_GENERIC_SECRET_KEY_GEN', 'CKM_CONCATENATE_BASE_AND_KEY', 'CKM_SHA256_KEY_DERIVATION'])].map((name) => numberOf(of, name) as number);
 const detailsOf = (act: () => void): unknown => {
   try {
     act();
@@ -32,8 +32,8 @@ describe('capabilities', () => {
     expect(without('CKM_XOR_HALVES')).toEqual(['tacs (3des2)']);
     expect(without('CKM_SM4_ECB_ENCRYPT_DATA')).toEqual(PACKED_RECIPES.map((recipe) => `${recipe} (sm4)`));
     expect(without('CKM_SM2_SM3')).toEqual(['sign (sm2)']);
-    expect(without('CKM_CONCATENATE_DATA_AND_BASE')).toEqual(['protectForCard (3des2)', 'protectForCard (sm4)']);
-    expect(without('CKM_AES_KEY_WRAP')).toEqual(['transfer']);
+    expect(without('CKM_CONCATENATE_DATA_AND_BASE')).toEqual(['protectForCard (3des2)', 'protectForCard (sm4)', 'escrow']);
+    expect(without('CKM_AES_KEY_WRAP')).toEqual(['transfer', 'escrow']);
   });
 
   it('unlisted mechanisms count as there', () => {
@@ -52,5 +52,19 @@ describe('capabilities', () => {
     expect(detailsOf(() => softhsm.requireRoot('sm4'))).toEqual(lacks('generateKey (sm4)'));
     expect(detailsOf(() => softhsm.requireSigning('sign', 'sm2'))).toEqual(lacks('sign (sm2)'));
     expect(detailsOf(() => softhsm.require('commandMacs', '3des2'))).toBe('ok');
+    expect(detailsOf(() => softhsm.requireEscrow('rsaOaep'))).toEqual(lacks('escrow'));
+  });
+
+  it('escrow: shares by RSA and by SM2 where the vendor has its encryption, by RSA alone elsewhere, and not at all without joining keys', () => {
+    const offers = (name: string, without?: string): unknown[] => {
+      const device = new Capabilities('d', profile(name), all(profile(name)).filter((number) => number !== numberOf(profile(name), without ?? '')));
+      return (['rsaOaep', 'sm2'] as const).map((algorithm) => (detailsOf(() => device.requireEscrow(algorithm)) as [string, { recipe: string }] | 'ok')).map((each) => (each === 'ok' ? each : each[1].recipe));
+    };
+    expect(offers('hsm-sim')).toEqual(['ok', 'ok']);
+    expect(offers('hsm-sim-ep11')).toEqual(['ok', 'ok']);
+    expect(offers('hsm-sim-tass')).toEqual(['ok', 'escrow (sm2)']);
+    expect(offers('hsm-sim', 'CKM_SM2_ENCRYPT')).toEqual(['ok', 'escrow (sm2)']);
+    for (const needed of ['CKM_CONCATENATE_BASE_AND_KEY', 'CKM_SHA256_KEY_DERIVATION', 'CKM_RSA_PKCS_OAEP', 'CKM_SHA256_HMAC']) expect(offers('hsm-sim', needed)).toEqual(['escrow', 'escrow']);
+    for (const name of ['nss', 'sansec', 'tass', 'ep11']) expect(offers(name)).toEqual(['escrow', 'escrow']);
   });
 });

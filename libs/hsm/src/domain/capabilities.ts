@@ -1,7 +1,8 @@
 import { AppError } from '#libs/platform/domain';
 import type { AsymmetricAlgorithm, KcvMethod, SymmetricAlgorithm } from './algorithms.js';
 import type { PackedRecipe } from './batch.js';
-import { numberOf, SIGNING_NAMES, signMechanism, SYMMETRIC_NAMES, type SymmetricNames } from './mechanisms.js';
+import type { ShareAlgorithm } from './escrow.js';
+import { numberOf, SHARE_TRANSPORT, SIGNING_NAMES, signMechanism, SYMMETRIC_NAMES, type SymmetricNames } from './mechanisms.js';
 import type { VendorProfile } from './vendor-profile.js';
 
 /** Mechanisms that a recipe uses with keys of one algorithm. */
@@ -26,7 +27,7 @@ export class Capabilities {
   constructor(
     private readonly device: string,
     private readonly profile: VendorProfile,
-    mechanisms: readonly number[],
+    private readonly mechanisms: readonly number[],
   ) {
     this.#missing = new Set(missingCapabilities(profile, mechanisms));
   }
@@ -76,6 +77,18 @@ export class Capabilities {
     if (!this.profile.transfer || this.#missing.has('transfer')) throw this.lacks('transfer');
   }
 
+  /** `algorithm`: how shares travel. Throws HSM_CAPABILITY_MISSING `escrow`, or `escrow (sm2)` where it does escrow by RSA alone. */
+  requireEscrow(algorithm: ShareAlgorithm): void {
+    if (!this.profile.escrow || this.#missing.has('escrow')) throw this.lacks('escrow');
+    if (!shareMechanisms(algorithm).every((name) => hasMechanism(this.profile, this.mechanisms, name))) throw this.lacks(named('escrow', algorithm));
+  }
+
+  /** Wrapping and unwrapping of shares alone: what a custodian's token does. Throws HSM_CAPABILITY_MISSING. */
+  requireShares(algorithm: ShareAlgorithm): void {
+    const needs = ['CKM_GENERIC_SECRET_KEY_GEN', ...shareMechanisms(algorithm)];
+    if (!needs.every((name) => hasMechanism(this.profile, this.mechanisms, name))) throw this.lacks(named('escrow', algorithm));
+  }
+
   lacks(recipe: string): AppError {
     return new AppError('HSM_CAPABILITY_MISSING', { device: this.device, recipe });
   }
@@ -83,11 +96,7 @@ export class Capabilities {
 
 /** What the profile claims and C_GetMechanismList does not bear out. */
 export function missingCapabilities(profile: VendorProfile, mechanisms: readonly number[]): string[] {
-  const listed = new Set(mechanisms);
-  const has = (name: string): boolean => {
-    const number = numberOf(profile, name);
-    return number !== undefined && (listed.has(number) || profile.unlisted.includes(name));
-  };
+  const has = (name: string): boolean => hasMechanism(profile, mechanisms, name);
   const missing: string[] = [];
   for (const [recipe, algorithms] of Object.entries(profile.recipes) as [PackedRecipe, readonly SymmetricAlgorithm[]][]) {
     for (const algorithm of algorithms) {
@@ -100,7 +109,23 @@ export function missingCapabilities(profile: VendorProfile, mechanisms: readonly
     if (numberOf(profile, keyType) === undefined || ![generate, signMechanism(profile, algorithm)].every(has)) missing.push(named('sign', algorithm));
   }
   if (profile.transfer && !['CKM_RSA_PKCS_OAEP', 'CKM_AES_KEY_WRAP', 'CKM_RSA_PKCS_KEY_PAIR_GEN', 'CKM_AES_KEY_GEN'].every(has)) missing.push('transfer');
+  if (profile.escrow && ![...ESCROW_NEEDS, ...shareMechanisms('rsaOaep')].every(has)) missing.push('escrow');
   return missing;
+}
+
+/** Beside what wraps a share: making shares, joining and hashing them, wrapping the root, proving a share. */
+const ESCROW_NEEDS = [
+  'CKM_GENERIC_SECRET_KEY_GEN', 'CKM_CONCATENATE_DATA_AND_BASE', 'CKM_CONCATENATE_BASE_AND_KEY', 'CKM_SHA256_KEY_DERIVATION', 'CKM_SHA256_HMAC', 'CKM_AES_KEY_WRAP',
+];
+
+function shareMechanisms(algorithm: ShareAlgorithm): string[] {
+  const { generate, wrap } = SHARE_TRANSPORT[algorithm];
+  return [generate, wrap];
+}
+
+function hasMechanism(profile: VendorProfile, mechanisms: readonly number[], name: string): boolean {
+  const number = numberOf(profile, name);
+  return number !== undefined && (mechanisms.includes(number) || profile.unlisted.includes(name));
 }
 
 function named(recipe: string, algorithm: string): string {

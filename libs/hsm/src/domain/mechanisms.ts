@@ -1,10 +1,12 @@
 import type { AsymmetricAlgorithm, SymmetricAlgorithm } from './algorithms.js';
+import type { ShareAlgorithm } from './escrow.js';
 import type { VendorProfile } from './vendor-profile.js';
 
 /** Numbers of PKCS#11 v2.40 that the agent uses. A profile may say otherwise; the GM ones are in profiles alone. */
 const STANDARD: Readonly<Record<string, number>> = {
   CKK_RSA: 0x00,
   CKK_EC: 0x03,
+  CKK_GENERIC_SECRET: 0x10,
   CKK_DES2: 0x14,
   CKK_AES: 0x1f,
   CKM_RSA_PKCS_KEY_PAIR_GEN: 0x0000,
@@ -15,8 +17,11 @@ const STANDARD: Readonly<Record<string, number>> = {
   CKM_DES3_ECB: 0x0132,
   CKM_DES3_CBC: 0x0133,
   CKM_SHA256_HMAC: 0x0251,
+  CKM_GENERIC_SECRET_KEY_GEN: 0x0350,
+  CKM_CONCATENATE_BASE_AND_KEY: 0x0360,
   CKM_CONCATENATE_BASE_AND_DATA: 0x0362,
   CKM_CONCATENATE_DATA_AND_BASE: 0x0363,
+  CKM_SHA256_KEY_DERIVATION: 0x0393,
   CKM_EC_KEY_PAIR_GEN: 0x1040,
   CKM_ECDSA: 0x1041,
   CKM_AES_KEY_GEN: 0x1080,
@@ -72,3 +77,9 @@ export function signMechanism(profile: VendorProfile, algorithm: AsymmetricAlgor
   if (algorithm === 'sm2') return profile.sm2Sign === 'raw' ? 'CKM_SM2_RAW' : 'CKM_SM2_SM3';
   return algorithm === 'p256' ? 'CKM_ECDSA' : 'CKM_SHA256_RSA_PKCS';
 }
+
+/** How a share of an escrow travels: type and making of the pair, wrapping under its public half, and the longest wrapped share. */
+export const SHARE_TRANSPORT: Readonly<Record<ShareAlgorithm, { readonly keyType: string; readonly generate: string; readonly wrap: string; readonly bytesMost: number }>> = {
+  rsaOaep: { keyType: 'CKK_RSA', generate: 'CKM_RSA_PKCS_KEY_PAIR_GEN', wrap: 'CKM_RSA_PKCS_OAEP', bytesMost: 512 },
+  sm2: { keyType: 'CKK_SM2', generate: 'CKM_SM2_KEY_PAIR_GEN', wrap: 'CKM_SM2_ENCRYPT', bytesMost: 160 },
+};

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { escrowOf } from '../../../../test/builders/escrow-package.js';
 import { ClientRequest, RECIPES, type RecipeName, SupervisorReply } from './recipes.js';
 
 const keyId = '0123456789ABCDEF0123456789ABCDEF';
@@ -21,6 +22,11 @@ const GOOD: { readonly [R in RecipeName]: object } = {
   importTestTransportKey: { keyId, label: 'transport' },
   transfer: { keyId, from: 'general-1', to: 'diversification-1' },
   seal: { keyId },
+  escrowTrust: { keys: [{ algorithm: 'rsaOaep', publicKey: bytes(400) }] },
+  escrowSplit: { keyId, splitId: keyId, m: 2, custodians: [1, 2].map((index) => ({ index, algorithm: 'sm2', publicKey: bytes(91) })) },
+  escrowTarget: { splitId: keyId, algorithm: 'sm2' },
+  escrowRecover: { keyId, escrow: escrowOf(2, 3), shares: [{ index: 1, wrapped: bytes(256) }, { index: 3, wrapped: bytes(256) }] },
+  escrowAbort: { splitId: keyId },
   destroy: { keyId },
   checkValues: { batch: bytes(64) },
   fingerprints: { batch: bytes(64) },
@@ -50,6 +56,12 @@ describe('recipe requests', () => {
     ['sign', 'an unknown purpose', { items: [{ keyId, purpose: 'anything', bytes: bytes(10) }] }],
     ['stop', 'a rule that is none by its form', { rule: 'tacs now' }],
     ['addPolicy', 'a policy that is no text', { signed: {} }],
+    ['escrowSplit', 'an opening by one', { ...GOOD.escrowSplit, m: 1 }],
+    ['escrowSplit', 'a custodian that brings a value', { ...GOOD.escrowSplit, custodians: [1, 2].map((index) => ({ index, algorithm: 'sm2', publicKey: bytes(91), value: bytes(32) })) }],
+    ['escrowSplit', 'eight custodians', { ...GOOD.escrowSplit, custodians: [1, 2, 3, 4, 5, 6, 7, 7].map((index) => ({ index, algorithm: 'sm2', publicKey: bytes(91) })) }],
+    ['escrowTarget', 'a public key of its own', { ...GOOD.escrowTarget, publicKey: bytes(400) }],
+    ['escrowRecover', 'a template', { ...GOOD.escrowRecover, template: { CKA_SENSITIVE: false } }],
+    ['escrowRecover', 'a share without its custodian', { ...GOOD.escrowRecover, shares: [{ wrapped: bytes(256) }] }],
     ['transfer', 'a device name with a path', { keyId, from: '../x', to: 'general-1' }],
   ])('%s refuses %s', (recipe, _, request) => {
     expect(RECIPES[recipe].safeParse(request).success).toBe(false);

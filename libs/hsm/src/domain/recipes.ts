@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { SIGN_PURPOSES } from '#libs/platform/domain';
 import { ASYMMETRIC_ALGORITHMS, SYMMETRIC_ALGORITHMS } from './algorithms.js';
 import { PACKED_RECIPES } from './batch.js';
+import { CUSTODIANS_LEAST, CUSTODIANS_MOST, EscrowPackage, SHARE_ALGORITHMS } from './escrow.js';
 import { DEVICE_GROUPS } from './device-group.js';
 import { PIN_ANSWERS } from './pin-question.js';
 import { KEY_CLASSES, type DiversificationClass, type KeyClass, type SigningClass } from './key-class.js';
@@ -29,6 +30,10 @@ const classesOf = (kind: 'diversification' | 'signing') =>
 const diversificationClass = z.enum(classesOf('diversification') as [DiversificationClass, ...DiversificationClass[]]);
 const signingClass = z.enum(classesOf('signing') as [SigningClass, ...SigningClass[]]);
 
+/** SubjectPublicKeyInfo, DER; RSA 4096 has 550 bytes. */
+const wrappingKey = { algorithm: z.enum(SHARE_ALGORITHMS), publicKey: bytes(80, 1024) };
+const custodianIndex = z.int().min(1).max(CUSTODIANS_MOST);
+
 /** The request of every recipe that a client may name. Unknown fields are refused. */
 export const RECIPES = {
   devices: z.strictObject({}),
@@ -49,6 +54,23 @@ export const RECIPES = {
   sign: z.strictObject({
     items: z.array(z.strictObject({ keyId, purpose: z.enum(SIGN_PURPOSES), bytes: bytes(2, 4 * 1024 * 1024) })).min(1).max(SIGN_MOST).readonly(),
   }),
+  /** The public keys that the device trusts afterwards, entered by its security officer; none = none. */
+  escrowTrust: z.strictObject({ keys: z.array(z.strictObject(wrappingKey)).max(CUSTODIANS_MOST) }),
+  /** `splitId`: fresh and random, chosen by who asks. */
+  escrowSplit: z.strictObject({
+    keyId,
+    splitId: keyId,
+    m: z.int().min(CUSTODIANS_LEAST).max(CUSTODIANS_MOST),
+    custodians: z.array(z.strictObject({ index: custodianIndex, ...wrappingKey })).min(CUSTODIANS_LEAST).max(CUSTODIANS_MOST),
+  }),
+  escrowTarget: z.strictObject({ splitId: keyId, algorithm: z.enum(SHARE_ALGORITHMS) }),
+  /** `shares`: K_i as custodian i's token has wrapped it to the target, in ascending order. */
+  escrowRecover: z.strictObject({
+    keyId,
+    escrow: EscrowPackage,
+    shares: z.array(z.strictObject({ index: custodianIndex, wrapped: bytes(64, 512) })).min(1).max(CUSTODIANS_MOST),
+  }),
+  escrowAbort: z.strictObject({ splitId: keyId }),
   destroy: z.strictObject({ keyId }),
   inventory: z.strictObject({}),
   knownAnswers: z.strictObject({}),

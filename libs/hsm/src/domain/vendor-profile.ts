@@ -25,7 +25,7 @@ export const VendorProfile = z.strictObject({
   tokenFile: z.string().min(1).optional(),
   /** What the module reads from its environment, beyond where the token is. */
   environment: z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), z.string()).default({}),
-  /** CKK_SM2, CKK_SM4, CKM_SM2_KEY_PAIR_GEN, CKM_SM2_SM3, CKM_SM2_RAW, CKM_SM4_KEY_GEN, CKM_SM4_ECB, CKM_SM4_CBC, CKM_SM4_ECB_ENCRYPT_DATA, CKM_XOR_HALVES, …: only what differs from PKCS#11 v2.40 or is not in it. */
+  /** CKK_SM2, CKK_SM4, CKM_SM2_KEY_PAIR_GEN, CKM_SM2_SM3, CKM_SM2_RAW, CKM_SM2_ENCRYPT, CKM_SM4_KEY_GEN, CKM_SM4_ECB, CKM_SM4_CBC, CKM_SM4_ECB_ENCRYPT_DATA, CKM_XOR_HALVES, …: only what differs from PKCS#11 v2.40 or is not in it. */
   numbers: z.record(z.string().regex(/^CK[KM]_[A-Z0-9_]+$/), number).default({}),
   /** Mechanisms that work although C_GetMechanismList does not have them (NSS). */
   unlisted: z.array(z.string().regex(/^CKM_[A-Z0-9_]+$/)).default([]),
@@ -44,6 +44,8 @@ export const VendorProfile = z.strictObject({
   sm2PointForm: z.enum(['octetString', 'bare']).default('octetString'),
   /** Key transport between devices: RSA-OAEP (SHA-1) for an AES KEK, then RFC 3394. */
   transfer: z.boolean(),
+  /** Escrow by subset wraps: shares joined and hashed inside, WRAP_WITH_TRUSTED kept (domain/escrow.ts). Looked at again before each split. */
+  escrow: z.boolean(),
   /** CKA_LABEL of a P-256 pair that the device made for itself: it has to sign a challenge at each login. */
   identity: z.string().min(1).max(64).optional(),
   notEnforced: z.array(z.enum(NOT_ENFORCED_NAMES)).default([]),

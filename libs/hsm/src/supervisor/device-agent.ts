@@ -22,7 +22,7 @@ import { readPin, requirePinFile } from './pin-file.js';
 import { PinRecord } from './pin-record.js';
 import { ensureEmbeddedToken } from './token-folder.js';
 import type { Expectations, Shown, TokenPins } from './token-pins.js';
-import { agentSetting, tokenFilesPresent } from './token-place.js';
+import { type AgentSetting, agentSetting, tokenFilesPresent } from './token-place.js';
 
 const START_SECONDS = 30;
 const BACKOFF_MOST_SECONDS = 60;
@@ -40,7 +40,7 @@ export const QUEUE_FULL = 'queue full';
 /** Requests that an agent may have at once beyond one for each session: the next is there when a session falls idle. */
 const AHEAD = 2;
 /** Block the agent while the device makes or moves a key. */
-const SLOW_RECIPES: ReadonlySet<string> = new Set(['generateKey', 'generateKeyPair', 'transferOpen', 'transferWrap', 'transferClose', 'transferAbort', 'importTestTransportKey', 'destroy', 'seal']);
+const SLOW_RECIPES: ReadonlySet<string> = new Set(['generateKey', 'generateKeyPair', 'transferOpen', 'transferWrap', 'transferClose', 'transferAbort', 'importTestTransportKey', 'destroy', 'seal', 'escrowSplit', 'escrowTarget', 'escrowRecover', 'escrowAbort']);
 
 export interface AgentOptions {
   readonly mode: 'production' | 'rehearsal';
@@ -109,6 +109,8 @@ export class DeviceAgent {
   #timer: NodeJS.Timeout | undefined;
   #watchdog: AgentWatchdog | undefined;
   #stopped = false;
+  #closed = false;
+  #lastAside: Promise<unknown> = Promise.resolve();
   #settled!: () => void;
   /** Resolves when the first start has come to an end, good or bad. */
   readonly firstStart = new Promise<void>((resolve) => (this.#settled = resolve));
@@ -129,6 +131,10 @@ export class DeviceAgent {
 
   get latchFile(): string {
     return join(this.options.stateDir, `${this.name}.pin-latched`);
+  }
+
+  get officerLatchFile(): string {
+    return join(this.options.stateDir, `${this.name}.so-pin-latched`);
   }
 
   get token(): TokenDescription | undefined {
@@ -183,7 +189,35 @@ export class DeviceAgent {
     this.#launch().catch((error: unknown) => this.#retire('down', (error as Error).message, error));
   }
 
+  /**
+   * Does `work` while no agent of this device runs, and starts one again: for what only a process alone on the token may do, one
+   * such work after another. What is asked of the device meanwhile is refused.
+   */
+  aside<T>(work: (setting: AgentSetting, options: AgentOptions) => Promise<T>): Promise<T> {
+    const turn = this.#lastAside.then(() => this.#alone(work));
+    this.#lastAside = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #alone<T>(work: (setting: AgentSetting, options: AgentOptions) => Promise<T>): Promise<T> {
+    await this.#end();
+    try {
+      return await work(agentSetting(this.config, this.profile, this.options.stateDir), this.options);
+    } finally {
+      if (!this.#closed) {
+        this.#stopped = false;
+        [this.#state, this.#reason] = ['starting', ''];
+        this.start();
+      }
+    }
+  }
+
   async stop(): Promise<void> {
+    this.#closed = true;
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
     this.#watchdog?.stop();

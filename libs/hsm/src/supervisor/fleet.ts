@@ -15,6 +15,7 @@ import type { FingerprintRecord } from './fingerprint-record.js';
 import type { Gate } from './gate.js';
 import { allFailed, type Failure, isBusy, nobodyAnswers, offers, refusesRequest } from './group-errors.js';
 import type { KnownAnswerWatch } from './known-answer-watch.js';
+import { enterTrustedKeys, requireOfficer } from './officer.js';
 import type { PolicyFolder } from './policy-folder.js';
 import type { TokenPins } from './token-pins.js';
 import { Transfers } from './transfers.js';
@@ -84,6 +85,7 @@ export class Fleet {
     const named = this.#named(recipe, device, parsed.data);
     // Before the gate: a device that cannot act must not burn a request or a ticket.
     for (const agent of named) agent.requireReachable();
+    if (recipe === 'escrowTrust') requireOfficer(named[0] as DeviceAgent);
     await this.parts.gate.pass({
       client,
       recipe,
@@ -93,6 +95,7 @@ export class Fleet {
       holders: named.filter((agent) => !agent.serves || agent.keys.has((parsed.data as { keyId?: string }).keyId ?? '')).map((agent) => agent.name),
     });
     if (recipe === 'transfer') return this.#transfer(parsed.data as RecipeRequest<'transfer'>, classes);
+    if (recipe === 'escrowTrust') return enterTrustedKeys(named[0] as DeviceAgent, (parsed.data as RecipeRequest<'escrowTrust'>).keys);
     if (device.startsWith('@')) return asked.paired ? this.#paired(work, groupOf(device)) : this.#inGroup(work, groupOf(device));
     return this.#on(named[0] as DeviceAgent, work);
   }
@@ -303,7 +306,7 @@ export class Fleet {
   }
 }
 
-const MAKES: ReadonlySet<RecipeName> = new Set(['generateKey', 'generateKeyPair', 'importTestTransportKey']);
+const MAKES: ReadonlySet<RecipeName> = new Set(['generateKey', 'generateKeyPair', 'importTestTransportKey', 'escrowRecover']);
 
 function groupOf(device: string): DeviceGroup {
   return device.slice(1) as DeviceGroup;

@@ -175,7 +175,7 @@ export class Gate {
   }
 }
 
-const MAKES: readonly RecipeName[] = ['generateKey', 'generateKeyPair', 'importTestTransportKey', 'transfer'];
+const MAKES: readonly RecipeName[] = ['generateKey', 'generateKeyPair', 'importTestTransportKey', 'transfer', 'escrowRecover'];
 
 /** Exactly what was approved, by exactly this client, on exactly these devices. Throws REQUEST_DIFFERS. */
 function requireSame(order: GateOrder, request: HsmRequest, { keys, parameters }: RequestDescription): void {

@@ -57,7 +57,7 @@ function initialise(device: DeviceConfig, profile: VendorProfile, stateDir: stri
   });
 }
 
-/** The security officer's PIN: needed by nobody until an operator resets the user PIN. */
-function soPinFile(device: DeviceConfig): string {
+/** The security officer's PIN: for the user PIN anew, and for keys that the token is to trust (supervisor/officer.ts). */
+export function soPinFile(device: DeviceConfig): string {
   return `${device.pinFile}.so`;
 }

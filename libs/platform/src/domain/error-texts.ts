@@ -84,6 +84,16 @@ export const ERROR_TEXTS = {
   KEY_CLASS_MISMATCH: define(409, 'never', '密钥 {keyId} 的类别 {keyClass} 不允许 {recipe}', 'Key {keyId} of class {keyClass} may not be used for {recipe}', '选择用途相符的密钥', 'Choose a key of the right class'),
   FACTOR_RESERVED: define(422, 'never', '分散因子为保留值', 'The diversification factor is reserved', '全 0 与全 F 因子不可用于卡片密钥', 'All-zero and all-one factors are never used for card keys'),
   SIGN_TYPE_MISMATCH: define(422, 'never', '待签数据不是 {purpose}', 'The bytes to sign are not a {purpose}', '检查调用方', 'Check the caller'),
+  // hsm: escrow
+  ESCROW_PACKAGE_INVALID: define(422, 'never', '托管备份包无效：{reason}', 'The escrow package is not valid: {reason}', '与封存的备份包逐项核对，取另一份副本', 'Compare it with the sealed package and take another copy'),
+  ESCROW_SHARES_MISSING: define(422, 'never', '恢复需要 {of} 名保管人中恰好 {needed} 名不同保管人的份额，给出的是 {given}', 'Recovery takes the shares of exactly {needed} different custodians of {of}; given were {given}', '召集足够的保管人后重试', 'Call together enough custodians and try again'),
+  ESCROW_SHARE_INVALID: define(422, 'never', '保管人 {index} 的份额不能用于此备份：{reasonZh}', 'The share of custodian {index} does not serve here: {reasonEn}', '核对保管人、备份包与目标设备的公钥指纹，重新打开目标后重做', 'Check custodian, package and the fingerprint of the target device; open the target anew and do it again'),
+  ESCROW_TARGET_CLOSED: define(409, 'never', '设备 {device} 没有为备份 {splitId} 打开的恢复，或已用过一次', 'Device {device} has no open recovery of split {splitId}; each serves once', '在目标设备上重新打开恢复，各保管人重新转换份额', 'Open the recovery anew in the target device and let the custodians open their shares for it'),
+  ESCROW_KEY_DIFFERS: define(409, 'never', '恢复出的密钥 {keyId} 的指纹与备份包不同，已销毁', 'The recovered key {keyId} has another fingerprint than its package says and was destroyed', '停止恢复，按事件处理：备份包或设备有误', 'Stop and treat it as an incident: package or device is wrong'),
+  ESCROW_KEY_UNTRUSTED: define(409, 'never', '公钥 {keyDigest} 未由 {device} 的安全官录入为可信', 'Public key {keyDigest} was not entered as trusted by the security officer of {device}', '由安全官核对当面读出的指纹后录入', 'Let the security officer compare the fingerprint that is read aloud and enter the key'),
+  ESCROW_FINGERPRINT_DIFFERS: define(409, 'never', '公钥的指纹与安全官听到的不同，未录入', 'The fingerprint of the public key is not the one the security officer heard; it was not entered', '重新读出指纹；仍不一致则停止仪式', 'Read the fingerprint again; if it still differs, stop the ceremony'),
+  ESCROW_TOKEN_UNFIT: define(409, 'never', '令牌 {device} 不能作保管人令牌：{rule} 未被强制执行', 'Token {device} cannot be a custodian’s: it does not enforce {rule}', '换用能强制执行该规则的令牌', 'Use a token that enforces it'),
+  ESCROW_TOKEN_OTHER: define(409, 'never', '此令牌的密钥是 {actual}，不是保管人 {index} 的 {expected}', 'The key of this token is {actual}, not {expected} of custodian {index}', '插入该保管人自己的令牌', 'Insert the token of that custodian'),
   WIRE_MALFORMED: define(400, 'never', '密码机通信帧错误：{reason}', 'Malformed frame on the HSM socket: {reason}', '检查两端版本是否一致', 'Check that both ends are of one version'),
   // ukey
   UKEY_MISSING: define(503, 'later', '找不到 UKey：{reason}', 'No UKey: {reason}', '插入 UKey，检查驱动模块路径与序列号', 'Plug the UKey in; check the module path and the serial number'),
