@@ -13,7 +13,7 @@ import { evidence } from '../../../test/builders/founding.js';
 import { type TestApprover, testApprover } from '../../../test/builders/quorum.js';
 import type { WebauthnApprover } from '../../../test/builders/webauthn-approver.js';
 import { createTestDatabase, type TestDatabase } from '../../../test/env/test-database.js';
-import { AccessModule, ApprovalPolicy, Approvals, type ChangeContent, Changes, Initialisation, Operators, PolicyChanges } from './index.js';
+import { AccessConfig, AccessModule, ApprovalPolicy, Approvals, CertificateStatus, type ChangeContent, Changes, Initialisation, Operators, PolicyChanges } from './index.js';
 
 const START = new Date('2026-11-24T08:00:00.000Z');
 const MINUTE = 60_000;
@@ -45,12 +45,19 @@ let clock: FixedClock;
 let app: TestingModule;
 let approvals: Approvals;
 
+/** Nobody signs in here. */
+class NoCertificates extends CertificateStatus {
+  override async statusOf(): Promise<'unknown'> {
+    return 'unknown';
+  }
+}
+
 /** A process that gathers approvals on the database of this test. */
 const started = (): Promise<TestingModule> =>
   Test.createTestingModule({
     imports: [
       PlatformModule.forRoot({ processName: 'test', database: { url: database.url, role: 'hufu_service' } }),
-      AccessModule.forRoot({ nameKeyFile, changeDelayHours: 24, changeDays: 7, lookBackDays: 30 }, { terms: { requestMinutes: 15, policyHours: 72 }, policy: { provide: ApprovalPolicy, useValue: held } }),
+      AccessModule.forRoot(AccessConfig.parse({ nameKeyFile, changeDelayHours: 24, changeDays: 7, lookBackDays: 30 }), { certificateStatus: { useClass: NoCertificates, imports: [] }, approvals: { terms: { requestMinutes: 15, policyHours: 72 }, policy: { provide: ApprovalPolicy, useValue: held } } }),
     ],
   })
     .overrideProvider(Clock)
