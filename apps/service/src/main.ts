@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { TrustedTime } from '#libs/journal';
 import { DataSource } from 'typeorm';
-import { Approvals, Origins } from '#libs/access';
+import { Approvals } from '#libs/access';
 import { databaseError, environment, isAppError, loadConfig, Logger, onStop, requireMigrated } from '#libs/platform';
 import { AppModule } from './app.module.js';
 import { CommandServer } from './commands/command-server.js';
@@ -40,7 +40,6 @@ async function main(): Promise<void> {
   const stopAnswering = answerPins(app, log);
   await settleIntents(app, log);
   const closeListeners = await openListeners(app, config.http);
-  app.get(Origins).listeningOn(Number(new URL(await app.getUrl()).port));
   commands.open();
   const stopWatching = watchLateObjects(app, log);
   onStop(async () => {

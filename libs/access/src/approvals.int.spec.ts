@@ -10,10 +10,11 @@ import { type Approval, type HsmRequest, type QuorumPolicy, requireQuorum, subje
 import { approvingOffice, type ApprovingOffice, keyDigestOf } from '../../../test/builders/approving-office.js';
 import { HeldPolicy } from '../../../test/builders/held-policy.js';
 import { evidence } from '../../../test/builders/founding.js';
+import { NoCertificates } from '../../../test/builders/no-certificates.js';
 import { type TestApprover, testApprover } from '../../../test/builders/quorum.js';
 import type { WebauthnApprover } from '../../../test/builders/webauthn-approver.js';
 import { createTestDatabase, type TestDatabase } from '../../../test/env/test-database.js';
-import { AccessConfig, AccessModule, ApprovalPolicy, Approvals, CertificateStatus, type ChangeContent, Changes, Initialisation, Operators, PolicyChanges } from './index.js';
+import { AccessConfig, AccessModule, ApprovalPolicy, Approvals, type ChangeContent, Changes, Initialisation, Operators, PolicyChanges } from './index.js';
 
 const START = new Date('2026-11-24T08:00:00.000Z');
 const MINUTE = 60_000;
@@ -45,19 +46,15 @@ let clock: FixedClock;
 let app: TestingModule;
 let approvals: Approvals;
 
-/** Nobody signs in here. */
-class NoCertificates extends CertificateStatus {
-  override async statusOf(): Promise<'unknown'> {
-    return 'unknown';
-  }
-}
-
 /** A process that gathers approvals on the database of this test. */
 const started = (): Promise<TestingModule> =>
   Test.createTestingModule({
     imports: [
       PlatformModule.forRoot({ processName: 'test', database: { url: database.url, role: 'hufu_service' } }),
-      AccessModule.forRoot(AccessConfig.parse({ nameKeyFile, changeDelayHours: 24, changeDays: 7, lookBackDays: 30 }), { certificateStatus: { useClass: NoCertificates, imports: [] }, approvals: { terms: { requestMinutes: 15, policyHours: 72 }, policy: { provide: ApprovalPolicy, useValue: held } } }),
+      AccessModule.forRoot(AccessConfig.parse({ nameKeyFile, changeDelayHours: 24, changeDays: 7, lookBackDays: 30 }), {
+        certificateStatus: { useClass: NoCertificates, imports: [] },
+        approvals: { terms: { requestMinutes: 15, policyHours: 72 }, policy: { provide: ApprovalPolicy, useValue: held } },
+      }),
     ],
   })
     .overrideProvider(Clock)
@@ -229,6 +226,22 @@ describe('approvals', () => {
     expect(await rejections(id)).toEqual(['OPERATOR_INACTIVE', 'ACCESS_DENIED', 'CREDENTIAL_REPLACED']);
     expect(await give(key2().approve(subject))).toBe('ok');
     expect(await approvals.view(undefined, id)).toMatchObject({ outcome: 'approved' });
+  });
+
+  it('an approval that ran out while others were awaited counts no more', async () => {
+    const { id, subject } = await asked();
+    await approvals.approve(undefined, id, by('keys-1').approve(subject, { notAfter: at(5) }));
+    after(5 * MINUTE);
+    expect(await approvals.approve(undefined, id, by('audit-1').approve(subject))).toEqual({ count: 1, roles: { keyAdministrator: 1 } });
+    expect(await approvals.approve(undefined, id, key2().approve(subject))).toEqual({ count: 0, roles: {} });
+  });
+
+  it('the policy stands in the journal whole, once in each process, before anything that was judged by it', async () => {
+    const [one, two] = [await asked(), await asked()];
+    expect((await entries(subjectDigest(office.policy))).map(({ kind, data }) => [kind, data['signed']])).toEqual([['approvals.policy', office.founding.policy]]);
+    const kinds: { kind: string }[] = await owner.query(`SELECT kind FROM journal_stage WHERE kind LIKE 'approvals.%' ORDER BY xid, id`);
+    expect(kinds.map(({ kind }) => kind)).toEqual(['approvals.policy', 'approvals.request', 'approvals.request']);
+    expect(one.id).not.toBe(two.id);
   });
 
   it('one rejection ends it, and only an approver rejects', async () => {

@@ -14,7 +14,6 @@ export { AccessConfig, AccessTerms } from './access-terms.js';
 export * from './access.module.js';
 export { ApprovalPolicy } from './approvals/approval-policy.js';
 export { ApprovalsConfig } from './approvals/approval-terms.js';
-export type { ApprovalSubject } from './approvals/approval-subject.js';
 export type { ApprovalView, PendingApproval } from './approvals/approval-view.js';
 export { Approvals } from './approvals/approvals.service.js';
 export { PolicyChanges, PolicyDraft } from './approvals/policy-changes.service.js';

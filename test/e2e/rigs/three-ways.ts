@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Test } from '@nestjs/testing';
 import type { Browser } from 'playwright-core';
 import type { DataSource } from 'typeorm';
-import { type CodeRequest, type FirstOperator, type Founding, Initialisation, Origins, ROLES, type RoleName } from '#libs/access';
+import { type CodeRequest, type FirstOperator, type Founding, Initialisation, ROLES, type RoleName } from '#libs/access';
 import { POLICY_RULES } from '#libs/hsm';
 import { childEnvironment, fromHex, openDataSource, toHex } from '#libs/platform';
 import { type Approval, type QuorumPolicy, type SignedPolicy, subjectDigest } from '#libs/signature';
@@ -98,7 +98,6 @@ export class ThreeWays {
     const app = module.createNestApplication<HttpApp>(httpAdapter(config.http), { logger: false });
     const closeListeners = await openListeners(app, config.http);
     const port = Number(new URL(await app.getUrl()).port);
-    app.get(Origins).listeningOn(port);
     await app.get(CommandServer).listen(config.commandSocket);
     app.get(CommandServer).open();
     const ukey = await TestUkey.make('hsm-sim', 'sm2');
@@ -312,7 +311,7 @@ export class ThreeWays {
     keygen.type(`${PASSPHRASE}\n`);
     if ((await keygen.ended) !== 0) throw new Error(keygen.shown);
     const publicKey = fromHex(/public key {2}([0-9A-F]+)/.exec(keygen.shown)?.[1] ?? '');
-    return { publicKey, keyDigest: /([0-9A-F]{4} ){15}[0-9A-F]{4}/.exec(keygen.shown)?.[0].replaceAll(' ', '') ?? '', webauthn: undefined };
+    return { publicKey, keyDigest: hash('sha256', publicKey, 'hex').toUpperCase(), webauthn: undefined };
   }
 
   /** As a page of the approvals' site would ask the agent. */

@@ -1,5 +1,5 @@
-import type { ApprovalSubject, Approvals } from '#libs/access';
-import type { Approval } from '#libs/signature';
+import type { Approvals } from '#libs/access';
+import type { Approval, ApprovalSubject } from '#libs/signature';
 
 /**
  * The port `Hsm` asks for approvals, and the room that gathers them asks the same port for the policy: the port is made first, and

@@ -1,8 +1,6 @@
-import { type HsmRequest, type Need, QuorumPolicy, type Ticket, HsmRequest as Request, Ticket as TicketSchema } from '#libs/signature';
 import { AppError } from '#libs/platform/domain';
+import type { ApprovalSubject, Need, QuorumPolicy } from '#libs/signature';
 
-/** What a quorum is asked to sign. */
-export type ApprovalSubject = HsmRequest | Ticket | QuorumPolicy;
 export type SubjectKind = 'request' | 'ticket' | 'policy';
 
 interface SubjectRule<S> {
@@ -25,13 +23,6 @@ const RULES: { readonly [F in ApprovalSubject['format']]: SubjectRule<Extract<Ap
 
 export function subjectRule(subject: ApprovalSubject): SubjectRule<ApprovalSubject> {
   return RULES[subject.format] as SubjectRule<ApprovalSubject>;
-}
-
-const SCHEMAS = { request: Request, ticket: TicketSchema, policy: QuorumPolicy } as const satisfies Record<SubjectKind, unknown>;
-
-/** From the canonical text of a row. */
-export function readSubject(kind: SubjectKind, text: string): ApprovalSubject {
-  return SCHEMAS[kind].parse(JSON.parse(text));
 }
 
 /** Throws HSM_REFUSED when the policy has no such rule. */

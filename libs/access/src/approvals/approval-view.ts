@@ -1,5 +1,5 @@
-import type { Approval, ApprovalMethod, MissingApprovals, Need, QuorumPolicy } from '#libs/signature';
-import type { ApprovalSubject, SubjectKind } from './approval-subject.js';
+import type { Approval, ApprovalMethod, ApprovalSubject, MissingApprovals, Need, QuorumPolicy } from '#libs/signature';
+import type { SubjectKind } from './approval-subject.js';
 import type { Outcome, RefusalGiven } from './approvals.repository.js';
 import type { WaitingApproval } from './waiting-approvals.js';
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { Approval } from '#libs/signature';
-import { type ApprovalSubject, readSubject, type SubjectKind } from './approval-subject.js';
+import { Approval, type ApprovalSubject, readApprovalSubject } from '#libs/signature';
+import type { SubjectKind } from './approval-subject.js';
 
 export const OUTCOMES = ['approved', 'refused', 'expired', 'abandoned'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
@@ -120,7 +120,7 @@ function requestOf(row: RequestRow): ApprovalRequest {
   return {
     id: row.subject_digest,
     kind: row.kind,
-    subject: readSubject(row.kind, row.subject),
+    subject: readApprovalSubject(JSON.parse(row.subject)),
     rule: row.rule,
     requestedBy: row.requested_by ?? undefined,
     recordedAt: row.recorded_at,

@@ -3,11 +3,11 @@ import type { EntityManager } from 'typeorm';
 import { Journal } from '#libs/journal';
 import { Clock, Logger } from '#libs/platform';
 import { AppError, type Bilingual, canonicalJson, fromHex, isAppError, type JsonValue } from '#libs/platform/domain';
-import { Approval, type MissingApprovals, missingApprovals, nameSchema, type QuorumPolicy, requireApproval, requireQuorum, signCountOf, subjectDigest } from '#libs/signature';
+import { Approval, type ApprovalSubject, type MissingApprovals, missingApprovals, nameSchema, type QuorumPolicy, requireApproval, requireQuorum, signCountOf, subjectDigest } from '#libs/signature';
 import { Reason } from '../domain/record.js';
 import { parsed } from '../operators.service.js';
 import { PersonRecords } from '../person-records.js';
-import { type ApprovalSubject, needOf, subjectRule } from './approval-subject.js';
+import { needOf, subjectRule } from './approval-subject.js';
 import { ApprovalsTerms } from './approval-terms.js';
 import { type ApprovalView, type PendingApproval, pendingView } from './approval-view.js';
 import { type ApprovalRequest, ApprovalsRepository, type GivenApproval, type Outcome } from './approvals.repository.js';
@@ -169,8 +169,7 @@ export class Approvals implements OnModuleDestroy {
     const before = await this.repository.approvals(tx, id);
     const taken = await this.judged(tx, request, approval, policy, before.map(({ person }) => person), at);
     const standing: GivenApproval[] = [];
-    // Whose right ended meanwhile does not count any more.
-    for (const each of before) if (await this.approvers.stillStands(tx, policy, each.approval.approver)) standing.push(each);
+    for (const each of before) if (await this.approvers.stillStands(tx, policy, each.approval)) standing.push(each);
     const approvals = [...standing, taken].map((each) => each.approval);
     const rules = { policy, need: needOf(policy, request.kind, request.rule), requester: subjectRule(request.subject).requester(request.subject), requestedBy: request.requestedBy, now: at };
     const missing = missingApprovals(approvals, rules);

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { Journal } from '#libs/journal';
 import { Clock } from '#libs/platform';
-import { AppError, fromHex, isAppError } from '#libs/platform/domain';
-import { type Approver, type QuorumPolicy, requirePolicyChain } from '#libs/signature';
+import { AppError, fromHex, isAppError, type JsonValue } from '#libs/platform/domain';
+import { type Approval, type Approver, type QuorumPolicy, requirePolicyChain, type SignedPolicy, subjectDigest } from '#libs/signature';
 import { actingAt, denied, holds } from '../domain/authority.js';
 import { requireApprovingKey } from '../domain/approving-key.js';
 import { ROLE_NAMES, type RoleName } from '../domain/role.js';
@@ -22,19 +23,34 @@ export interface StandingApprover {
 /** Who counts as an approver: whom the signed policy lists, as far as the account, its roles and its approving key are in force now. */
 @Injectable()
 export class Approvers {
+  /** Versions that this process has named in the journal. */
+  private readonly named = new Set<string>();
+
   constructor(
     private readonly policy: ApprovalPolicy,
     private readonly firstPolicies: FirstPolicies,
     private readonly records: PersonRecords,
+    private readonly journal: Journal,
     private readonly clock: Clock,
   ) {}
 
   /**
-   * The policy in force, checked from its first version on, which must be the one that the first operators brought. Outside of any
-   * transaction: the answer comes from the HSM supervisor. Throws POLICY_INVALID, POLICY_CHANGED.
+   * The policy in force, checked from its first version on, which must be the one that the first operators brought. A version that this
+   * process has not used yet is journalled whole: whoever reads the log knows by which rules its approvals are to be judged. Outside of
+   * any transaction: the answer comes from the HSM supervisor. Throws POLICY_INVALID, POLICY_CHANGED.
    */
   async policyInForce(): Promise<QuorumPolicy> {
-    return requirePolicyChain(await this.policy.chain(), await this.firstPolicies.digest());
+    const chain = await this.policy.chain();
+    const last = requirePolicyChain(chain, await this.firstPolicies.digest());
+    for (const signed of chain) await this.name(signed);
+    return last;
+  }
+
+  private async name(signed: SignedPolicy): Promise<void> {
+    const digest = subjectDigest(signed.policy);
+    if (this.named.has(digest)) return;
+    await this.records.write((tx) => this.journal.record(tx, { kind: 'approvals.policy', subject: digest, data: { signed: signed as unknown as JsonValue } }));
+    this.named.add(digest);
   }
 
   /** Throws APPROVAL_INVALID, OPERATOR_*, ACCESS_DENIED (a role of the policy that is not held now), CREDENTIAL_REPLACED, ACCESS_ROW_ALTERED. */
@@ -52,11 +68,12 @@ export class Approvers {
     return { approver, person: record.personId, keyDigest };
   }
 
-  /** Whether it would still count; what stops it is not told. */
-  async stillStands(tx: EntityManager, policy: QuorumPolicy, approverId: string): Promise<boolean> {
+  /** Whether an approval that was taken still counts: it has not run out, and neither has the right of its approver. */
+  async stillStands(tx: EntityManager, policy: QuorumPolicy, given: Pick<Approval, 'approver' | 'notAfter'>): Promise<boolean> {
+    const at = this.clock.now();
     try {
-      await this.standing(tx, policy, approverId);
-      return true;
+      const { approver } = await this.standing(tx, policy, given.approver);
+      return at < new Date(given.notAfter) && at < new Date(approver.notAfter);
     } catch (error) {
       if (!isAppError(error) || error.code === 'ACCESS_ROW_ALTERED') throw error;
       return false;

@@ -105,12 +105,14 @@ export class ApprovedActs {
     if (subject.format === 'hufu/request/1') for (const keyId of subject.keys) this.approvedKeys.add(`${subject.recipe} ${keyId}`);
   }
 
-  private requireSigned({ subject, rule, approvals }: Asked, now: Date): void {
+  private requireSigned({ subject, rule, approvals: given }: Asked, now: Date): void {
     const version = subject.format === 'hufu/hsm-policy/1' ? subject.version - 1 : subject.policyVersion;
     const policy = this.chain[version - 1]?.policy;
     const need = subject.format === 'hufu/hsm-policy/1' ? policy?.amend : policy?.rules[rule];
     if (policy === undefined || need === undefined) throw new ActRefused(`policy version ${version} has no rule ${rule} in this log`);
     const rules = { policy, need, now };
+    // One that ran out while the others were awaited counts for nothing.
+    const approvals = given.filter(({ notAfter }) => now < new Date(notAfter));
     if (subject.format === 'hufu/request/1') requireApproved(subject, approvals, { ...rules, requester: subject.requester });
     else if (subject.format === 'hufu/ticket/1') requireTicketApproved(subject, approvals, { ...rules, requester: subject.line });
     else requireQuorum(subject, approvals, { ...rules, requester: '' });
