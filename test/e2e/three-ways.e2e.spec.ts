@@ -49,7 +49,7 @@ async function until<T>(what: string, look: () => Promise<T | undefined>): Promi
   }
 }
 
-const keyOf = async (label: string): Promise<Record<string, unknown>> => (await rig.asker.send('GET', `/keys/${label}`)).body;
+const keyOf = async (label: string): Promise<Record<string, unknown>> => (await rig.asker.send('GET', `/keys/${encodeURIComponent(label)}`)).body;
 const inDevice = async (keyId: string): Promise<number> => (await rig.hsm.hsm.inventory(DEVICE)).filter((object) => object.keyId === keyId).length;
 
 async function asked(label: string): Promise<Waiting> {
