@@ -136,6 +136,22 @@ describe('a root that an operator asks for', () => {
   });
 });
 
+describe('a journal that no anchor takes', () => {
+  it('keeps what a quorum has signed from being done, and says so', async () => {
+    await send('POST', 'keys-1', '/keys', newKey('desk/unanchored'));
+    const asked = await waiting('generateKey');
+    log.anchor.beforePush = () => {
+      throw new Error('the anchor is away');
+    };
+    for (const operator of ['audit-1', 'keys-2']) expect((await approve(operator, asked)).status).toBe(200);
+    const key = await keyWhen('desk/unanchored', ['aborted']);
+    const failure = await until(async () => (await send('GET', 'keys-1', '/keys/desk%2Funanchored')).body['failure'] ?? undefined);
+    expect(failure).toMatchObject({ code: 'JOURNAL_STALE' });
+    expect((await rig.hsm.inventory(GENERAL)).filter(({ keyId }) => keyId === key['keyId'])).toEqual([]);
+    log.anchor.beforePush = () => undefined;
+  });
+});
+
 describe('stopping', () => {
   it('one person stops a rule at once; a quorum starts it again', async () => {
     expect((await send('POST', 'security-1', '/stops', { rule: 'generateKey', reason: 'a custodian is missing' })).status).toBe(204);

@@ -119,8 +119,8 @@ describe('a station after a split and a recovery', () => {
   it('no file has one: the package, the supervisor’s state, the logs', () => {
     expect(new SecretSearch([['mark', mark]]).inFolder(folder).length).toBeGreaterThan(0);
     expect(new SecretSearch([['wrapped', fromHex(held.escrow.wrappedShares[0] as string)]]).inFile(join(folder, 'package.json')).map(({ form }) => form)).toEqual(['HEX']);
-    expect(shown(new SecretSearch(secrets).inFolder(folder))).toEqual([]);
-    // A token's file shows initial values and salts that were drawn, and no key.
-    expect(shown(new SecretSearch(windows).inFolder(folder, (path) => path.endsWith('/tokens')))).toEqual([]);
+    // Not the tokens' own files: a seeded simulator begins its stream anew in each process, so an initial value there may be what an
+    // earlier process drew as a key. That such a file shows no key is looked at where one process draws (no-clear-key.e2e.spec.ts).
+    expect(shown(new SecretSearch([...secrets, ...windows]).inFolder(folder, (path) => path.endsWith('/tokens')))).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -99,7 +99,10 @@ describe('what is on disk and in memory', () => {
     expect(agents.length).toBe(2);
     const maps = agents.map(mapped);
     expect(maps.map((each) => [each.includes('libsofthsm2'), each.includes('libsoftokn3')]).sort()).toEqual([[false, true], [true, false]]);
-    expect(mapped(process.pid)).not.toMatch(modules);
+    // A client, as the service is one; in a process of its own, since other tests of this one load modules.
+    const client = spawnSync(process.execPath, ['--input-type=module', '-e', "await import('#libs/hsm'); process.stdout.write((await import('node:fs')).readFileSync('/proc/self/maps'))"], { encoding: 'utf8' });
+    expect([client.status, client.stdout]).toEqual([0, expect.stringContaining('bin/node')]);
+    expect(client.stdout).not.toMatch(modules);
     const limits = [rig.supervisor.pid as number, ...agents].map((pid) => /^Max core file size\s+(\S+)\s+(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))?.slice(1));
     expect(limits).toEqual([['0', '0'], ['0', '0'], ['0', '0']]);
   });

@@ -13,7 +13,7 @@ import { GENERATE_FAILED, type KeyFailure, type KeyMaterial, KeysRepository } fr
 const COPIES_FOR_ACTIVATION = 2;
 
 /** Refusals that come before any device has heard of the act: nothing was made. */
-const NOTHING_DONE: ReadonlySet<ErrorCode> = new Set(['APPROVAL_REFUSED', 'APPROVAL_EXPIRED', 'APPROVAL_REQUIRED', 'APPROVAL_INVALID', 'QUORUM_NOT_MET', 'REQUEST_DIFFERS', 'RULE_STOPPED']);
+const NOTHING_DONE: ReadonlySet<ErrorCode> = new Set(['APPROVAL_REFUSED', 'APPROVAL_EXPIRED', 'APPROVAL_REQUIRED', 'APPROVAL_INVALID', 'QUORUM_NOT_MET', 'REQUEST_DIFFERS', 'RULE_STOPPED', 'JOURNAL_STALE']);
 
 type NewKey<C, A> = { readonly label: string; readonly keyClass: C; readonly algorithm: A; readonly device: string };
 

@@ -12,13 +12,17 @@ interface SubjectRule<S> {
   requestedBy(subject: S): string | undefined;
   /** Version of the policy whose approvers decide. */
   policyVersion(subject: S): number;
+  /** An act; not what is made under a ticket later, and not the log's own key, by which a log that stands still is set going. */
+  waitsForJournal(subject: S): boolean;
 }
 
+const LOG_KEY_CLASS = 'journalSigning';
+
 const RULES: { readonly [F in ApprovalSubject['format']]: SubjectRule<Extract<ApprovalSubject, { format: F }>> } = {
-  'hufu/request/1': { kind: 'request', rule: ({ recipe }) => recipe, requester: ({ requester }) => requester, requestedBy: ({ requestedBy }) => requestedBy, policyVersion: ({ policyVersion }) => policyVersion },
-  'hufu/ticket/1': { kind: 'ticket', rule: ({ recipe }) => recipe, requester: ({ line }) => line, requestedBy: ({ requestedBy }) => requestedBy, policyVersion: ({ policyVersion }) => policyVersion },
+  'hufu/request/1': { kind: 'request', rule: ({ recipe }) => recipe, requester: ({ requester }) => requester, requestedBy: ({ requestedBy }) => requestedBy, policyVersion: ({ policyVersion }) => policyVersion, waitsForJournal: ({ parameters }) => parameters['keyClass'] !== LOG_KEY_CLASS },
+  'hufu/ticket/1': { kind: 'ticket', rule: ({ recipe }) => recipe, requester: ({ line }) => line, requestedBy: ({ requestedBy }) => requestedBy, policyVersion: ({ policyVersion }) => policyVersion, waitsForJournal: () => false },
   // A version is decided on by the one before it.
-  'hufu/hsm-policy/1': { kind: 'policy', rule: () => 'amend', requester: () => '', requestedBy: () => undefined, policyVersion: ({ version }) => version - 1 },
+  'hufu/hsm-policy/1': { kind: 'policy', rule: () => 'amend', requester: () => '', requestedBy: () => undefined, policyVersion: ({ version }) => version - 1, waitsForJournal: () => false },
 };
 
 export function subjectRule(subject: ApprovalSubject): SubjectRule<ApprovalSubject> {

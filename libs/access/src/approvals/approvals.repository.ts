@@ -104,6 +104,13 @@ export class ApprovalsRepository {
     await tx.query('INSERT INTO approval_outcome (subject_digest, outcome, recorded_at, entry_id) VALUES ($1, $2, $3, $4)', [id, outcome, at, entryId]);
   }
 
+  /** The journal entry of an outcome that is there. */
+  async outcomeEntry(db: Pick<EntityManager, 'query'>, id: string): Promise<string> {
+    const [row]: { entry_id: string }[] = await db.query('SELECT entry_id FROM approval_outcome WHERE subject_digest = $1', [id]);
+    if (row === undefined) throw new RangeError(`${id} has no outcome`);
+    return row.entry_id;
+  }
+
   async outcome(tx: EntityManager, id: string): Promise<Outcome | undefined> {
     const rows: { outcome: Outcome }[] = await tx.query('SELECT outcome FROM approval_outcome WHERE subject_digest = $1', [id]);
     return rows[0]?.outcome;

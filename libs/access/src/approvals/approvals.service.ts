@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { Journal } from '#libs/journal';
 import { Clock, Logger } from '#libs/platform';
 import { AppError, type Bilingual, canonicalJson, fromHex, isAppError, type JsonValue } from '#libs/platform/domain';
@@ -40,6 +40,7 @@ export class Approvals implements OnModuleDestroy {
     private readonly journal: Journal,
     private readonly terms: ApprovalsTerms,
     private readonly clock: Clock,
+    private readonly dataSource: DataSource,
     private readonly log: Logger,
   ) {}
 
@@ -48,11 +49,15 @@ export class Approvals implements OnModuleDestroy {
   }
 
   /**
-   * Puts the subject before the approvers and waits. Resolves with approvals that meet the need of `rule`. Throws APPROVAL_REFUSED,
-   * APPROVAL_EXPIRED, HSM_REFUSED (no such rule).
+   * Puts the subject before the approvers and waits. Resolves with approvals that meet the need of `rule`; those of an act only when they
+   * stand under an anchored head of the journal, so that nobody can do it and then take its trace away. Throws APPROVAL_REFUSED,
+   * APPROVAL_EXPIRED, HSM_REFUSED (no such rule), JOURNAL_STALE.
    */
   async ask(subject: ApprovalSubject, rule?: string): Promise<Approval[]> {
-    return (await this.put(subject, rule)).approved;
+    const { approved } = await this.put(subject, rule);
+    const approvals = await approved;
+    if (subjectRule(subject).waitsForJournal(subject)) await this.journal.anchored(this.dataSource.manager, await this.repository.outcomeEntry(this.dataSource.manager, subjectDigest(subject)));
+    return approvals;
   }
 
   /** The same, and returns when it is there to be approved. */

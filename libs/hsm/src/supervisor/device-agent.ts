@@ -7,9 +7,6 @@ import { type Logger, writeFileAtomic } from '#libs/platform/host';
 import { Breaker } from '../domain/breaker.js';
 import type { DeviceCounters } from '../domain/fleet-status.js';
 import type { KeyClass } from '../domain/key-class.js';
-import { Lanes } from '../domain/lanes.js';
-import { Latency } from '../domain/latency.js';
-import { TokenBucket } from '../domain/token-bucket.js';
 import type { PinAnswer, PinQuestion } from '../domain/pin-question.js';
 import { IDENTITY_NONCE_BYTES } from '../domain/token-identity.js';
 import type { VendorProfile } from '../domain/vendor-profile.js';
@@ -17,8 +14,10 @@ import type { DeviceStatus } from '../hsm.js';
 import type { DeviceConfig } from '../hsm-config.js';
 import type { AgentReport, TokenDescription } from '../ipc.js';
 import { AgentWatchdog } from './agent-watchdog.js';
+import { AgentWork, type Work } from './agent-work.js';
 import { forkAgent, onReport, sendSecret } from './fork-agent.js';
 import { readPin, requirePinFile } from './pin-file.js';
+import { PinLeave } from './pin-leave.js';
 import { PinRecord } from './pin-record.js';
 import { ensureEmbeddedToken } from './token-folder.js';
 import type { Expectations, Shown, TokenPins } from './token-pins.js';
@@ -34,11 +33,6 @@ type RefusedState = (typeof REFUSED_STATES)[number];
 /** Up this long, a crash is a new one and not the next of a row. */
 const STEADY_SECONDS = 10;
 const LATCH_LOOK_SECONDS = 1;
-const QUEUE_MOST = 4096;
-/** The device is well, and has enough to do. */
-export const QUEUE_FULL = 'queue full';
-/** Requests that an agent may have at once beyond one for each session: the next is there when a session falls idle. */
-const AHEAD = 2;
 /** Block the agent while the device makes or moves a key. */
 const SLOW_RECIPES: ReadonlySet<string> = new Set(['generateKey', 'generateKeyPair', 'transferOpen', 'transferWrap', 'transferClose', 'transferAbort', 'importTestTransportKey', 'destroy', 'seal', 'escrowSplit', 'escrowTarget', 'escrowRecover', 'escrowAbort']);
 
@@ -58,28 +52,12 @@ export interface AgentOptions {
   readonly onUp: (agent: DeviceAgent, token: TokenDescription, shown: Shown) => Promise<void>;
 }
 
-interface Work {
-  readonly recipe: string;
-  readonly request: unknown;
-  readonly classes: readonly KeyClass[];
-  readonly items: number;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: AppError) => void;
-}
-
-interface Running extends Work {
-  readonly online: boolean;
-  readonly startedMs: number;
-  readonly timer: NodeJS.Timeout;
-}
-
 /**
  * One device: its agent process, kept running with growing pauses, and the lanes in front of it. A crash or hang ends this agent and
  * nothing else; what it had is refused with HSM_DEVICE_DOWN, and the fleet or the caller's intent tells what becomes of it.
  */
 export class DeviceAgent {
   readonly breaker = new Breaker();
-  readonly latency = new Latency();
   readonly counts = { requests: 0, items: 0, failures: 0, retriedElsewhere: 0, agentRestarts: -1, quarantines: 0, knownAnswerRuns: 0, errors: {} as Record<string, number> };
   /** Keys that the device holds; kept by the fleet. */
   readonly keys = new Set<string>();
@@ -91,16 +69,12 @@ export class DeviceAgent {
   #reason = '';
   #token: TokenDescription | undefined;
   readonly #pin: PinRecord;
-  #pinQuestion: PinQuestion | undefined;
+  readonly #leave: PinLeave;
+  readonly #work: AgentWork;
   #sessions = 0;
   #epoch = 0;
   #serving = false;
   #child: ChildProcess | undefined;
-  #lanes: Lanes<Work>;
-  readonly #running = new Map<number, Running>();
-  readonly #bucket: TokenBucket;
-  #outstandingItems = 0;
-  #nextId = 1;
   #backoffSeconds = 0;
   #missingSeconds = 1;
   #upSinceMs = 0;
@@ -121,8 +95,16 @@ export class DeviceAgent {
     private readonly options: AgentOptions,
   ) {
     this.#pin = new PinRecord(join(options.stateDir, `${config.device}.pin.json`), config.pinFile);
-    this.#lanes = new Lanes(profile.tuning.sessions + AHEAD);
-    this.#bucket = new TokenBucket(profile.tuning.ratedItemsPerSecond, performance.now());
+    this.#leave = new PinLeave(config.device, this.#pin);
+    this.#work = new AgentWork({
+      device: config.device,
+      sessions: profile.tuning.sessions,
+      ratedItemsPerSecond: profile.tuning.ratedItemsPerSecond,
+      deadlineSeconds: options.deadlineSeconds,
+      isOpen: () => this.#state === 'up' || this.#state === 'quarantined',
+      send: (id, work, online) => this.#send(id, work, online),
+      overdue: (recipe) => this.kill(`${recipe} ran longer than ${options.deadlineSeconds} s`),
+    });
   }
 
   get name(): string {
@@ -152,7 +134,7 @@ export class DeviceAgent {
 
   /** Up in a moment: who asks may wait. With a PIN that waits for its leave it may take for ever. */
   get #isComing(): boolean {
-    return this.#state === 'starting' && this.#pinQuestion === undefined;
+    return this.#state === 'starting' && this.#leave.question === undefined;
   }
 
   get isUp(): boolean {
@@ -161,11 +143,16 @@ export class DeviceAgent {
 
   /** Items sent or waiting: a known answer weighs little beside a batch of cards. */
   get outstanding(): number {
-    return this.#outstandingItems;
+    return this.#work.outstanding;
+  }
+
+  get latency(): AgentWork['latency'] {
+    return this.#work.latency;
   }
 
   figures(): { outstanding: number; queued: number; sessionsOpen: number; loginEpoch: number } {
-    return { outstanding: this.#lanes.running + this.#lanes.waiting, queued: this.#lanes.waiting, sessionsOpen: this.#state === 'up' ? this.#sessions : 0, loginEpoch: this.#epoch };
+    const { running, waiting } = this.#work.requests;
+    return { outstanding: running + waiting, queued: waiting, sessionsOpen: this.#state === 'up' ? this.#sessions : 0, loginEpoch: this.#epoch };
   }
 
   counters(): DeviceCounters {
@@ -233,12 +220,7 @@ export class DeviceAgent {
   /** Throws the code that the state stands for (PIN_REFUSED, TOKEN_MISSING, HSM_DEVICE_DOWN), or the agent's refusal. */
   run(recipe: string, request: unknown, classes: readonly KeyClass[], online = true, items = 1): Promise<unknown> {
     if (!(this.#state === 'up' || this.#state === 'quarantined' || this.#isComing)) return Promise.reject(this.unavailable());
-    if (this.#lanes.waiting >= QUEUE_MOST) return Promise.reject(new AppError('HSM_DEVICE_DOWN', { device: this.name, reason: QUEUE_FULL }));
-    return new Promise((resolve, reject) => {
-      this.#outstandingItems += items;
-      this.#lanes.add({ recipe, request, classes, items, resolve, reject }, online);
-      this.#pump();
-    });
+    return this.#work.add({ recipe, request, classes, items }, online);
   }
 
   /** It lied: nothing of what it still owes is released, and nobody but the known answers asks it. */
@@ -247,7 +229,7 @@ export class DeviceAgent {
     [this.#state, this.#reason, this.#lie, this.rightRuns] = ['quarantined', reason, reason, 0];
     this.counts.quarantines++;
     this.options.log.error('device quarantined', new AppError('HSM_ANSWER_WRONG', { device: this.name, what: reason }));
-    this.#refuseAll(new AppError('HSM_ANSWER_WRONG', { device: this.name, what: reason }));
+    this.#work.refuseAll(new AppError('HSM_ANSWER_WRONG', { device: this.name, what: reason }));
   }
 
   release(): void {
@@ -264,7 +246,7 @@ export class DeviceAgent {
     // Whoever waits is not kept until the kernel has buried the process.
     this.#serving = false;
     if (this.#state === 'up' || this.#state === 'quarantined') this.#state = 'down';
-    this.#refuseAll(new AppError('HSM_DEVICE_DOWN', { device: this.name, reason }));
+    this.#work.refuseAll(new AppError('HSM_DEVICE_DOWN', { device: this.name, reason }));
   }
 
   /** Throws what `unavailable` says unless a client may ask this device by its name. One that lied is asked by nobody. */
@@ -292,7 +274,7 @@ export class DeviceAgent {
   async #launch(): Promise<void> {
     if (this.#stopped) return;
     if (existsSync(this.latchFile)) {
-      this.#tell('refused');
+      this.#leave.tell('refused');
       return this.#retire('pinLatched', this.latchFile);
     }
     this.#state = 'starting';
@@ -343,7 +325,7 @@ export class DeviceAgent {
       case 'failed':
         // The agent ends by itself after this; its exit does the rest.
         [this.#state, this.#reason] = [report.kind === 'failed' ? 'down' : report.kind, report.reason];
-        if (report.kind === 'pinLatched') this.#tell('refused');
+        if (report.kind === 'pinLatched') this.#leave.tell('refused');
         return;
       case 'gone':
         this.#countError(report.ckr);
@@ -355,11 +337,11 @@ export class DeviceAgent {
       case 'fingerprint':
         return this.options.onFingerprint(this.name, report.keyId, report.value, report.keyClass);
       case 'done':
-        return this.#finish(report.id, (work) => work.resolve(report.result));
+        return this.#work.finish(report.id, (work) => work.resolve(report.result));
       case 'refused': {
         const code: ErrorCode = Object.hasOwn(ERROR_TEXTS, report.code) ? (report.code as ErrorCode) : 'INTERNAL';
         if (report.ckr !== undefined) this.#countError(report.ckr);
-        this.#finish(report.id, (work) => work.reject(new AppError(code, report.details)));
+        this.#work.finish(report.id, (work) => work.reject(new AppError(code, report.details)));
         if (report.fatal) this.kill(report.ckr ?? code);
       }
     }
@@ -369,12 +351,11 @@ export class DeviceAgent {
   #found(child: ChildProcess, tokenSerial: string): void {
     const fault = this.options.pins.serialFault(this.name, tokenSerial, this.#expected);
     if (fault !== undefined) return this.#replaced(child, fault);
-    if (this.#pin.isProven(tokenSerial)) return this.#logIn(child);
-    this.#pinQuestion = { device: this.name, tokenSerial, pinId: this.#pin.pinId, state: this.#pin.isTried ? 'tried' : 'awaited' };
+    if (this.#leave.found(tokenSerial)) return this.#logIn(child);
     clearTimeout(this.#timer);
     this.#reason = 'waits for the leave to log in with a PIN that is new here';
     this.options.log.warn('leave to log in is awaited', { device: this.name, tokenSerial });
-    this.#refuseAll(this.unavailable());
+    this.#work.refuseAll(this.unavailable());
     this.#settled();
   }
 
@@ -390,37 +371,22 @@ export class DeviceAgent {
   }
 
   get pinQuestion(): PinQuestion | undefined {
-    return this.#pinQuestion;
+    return this.#leave.question;
   }
 
-  /** What the service says to `pinQuestion`. */
+  /** What the service says to `pinQuestion`. Throws HSM_REFUSED. */
   answerPin(answer: PinAnswer): void {
-    const [asked, child] = [this.#pinQuestion, this.#child];
-    if (asked === undefined) return;
-    const isOutcome = asked.state === 'accepted' || asked.state === 'refused';
-    if (isOutcome !== (answer === 'noted')) throw new AppError('HSM_REFUSED', { reason: `${answer} is no answer to ${asked.state}` });
-    if (isOutcome) {
-      this.#pin.told();
-      this.#pinQuestion = undefined;
-    } else if (answer === 'latched') {
-      this.#pinQuestion = undefined;
+    const child = this.#child;
+    const step = this.#leave.answer(answer, child !== undefined && this.#state === 'starting');
+    if (step === 'latch') {
       writeFileAtomic(this.latchFile, `${JSON.stringify({ device: this.name, reason: 'this token has refused a PIN, on this host or another' })}\n`, 0o600);
       [this.#state, this.#reason] = ['pinLatched', this.latchFile];
       child?.kill('SIGKILL');
-    } else if (child !== undefined && this.#state === 'starting') {
-      // Written down first: a crash after this line must not lead to a second try.
-      this.#pin.trying(asked.tokenSerial);
-      this.#pinQuestion = { ...asked, state: 'tried' };
+    } else if (step === 'logIn' && child !== undefined) {
       this.#reason = '';
       this.#timer = setTimeout(() => child.kill('SIGKILL'), START_SECONDS * 1000);
       this.#logIn(child);
     }
-  }
-
-  /** What the token said to a PIN that the service gave leave for, until the service knows; also after a restart. */
-  #tell(state: 'accepted' | 'refused'): void {
-    const tokenSerial = this.#pin.untold;
-    this.#pinQuestion = tokenSerial === undefined ? undefined : { device: this.name, tokenSerial, pinId: this.#pin.pinId, state };
   }
 
   get #expected(): Expectations {
@@ -431,14 +397,13 @@ export class DeviceAgent {
   #replaced(child: ChildProcess, reason: string): void {
     [this.#state, this.#reason, this.#serving] = ['tokenReplaced', reason, false];
     this.options.log.error('device refused', this.unavailable(), { device: this.name });
-    this.#refuseAll(this.unavailable());
+    this.#work.refuseAll(this.unavailable());
     child.kill('SIGKILL');
   }
 
   #up(child: ChildProcess, token: TokenDescription, sessions: number, shown: Shown): void {
     clearTimeout(this.#timer);
-    this.#pin.proved(token.serial);
-    this.#tell('accepted');
+    this.#leave.proved(token.serial);
     const fault = this.options.pins.identityFault(this.name, shown, this.#expected);
     if (fault !== undefined) return this.#replaced(child, fault);
     [this.#state, this.#reason] = this.#lie === undefined ? ['up', ''] : ['quarantined', this.#lie];
@@ -446,13 +411,13 @@ export class DeviceAgent {
     this.#epoch++;
     this.#missingSeconds = 1;
     this.#upSinceMs = performance.now();
-    this.#lanes = relaned(this.#lanes, Math.max(1, sessions) + AHEAD);
+    this.#work.setSessions(sessions);
     this.#watchdog = new AgentWatchdog({
       pid: child.pid as number,
       pingMs: this.options.pingMs,
       callDeadlineMs: this.profile.tuning.callDeadlineMs,
       slowMs: this.profile.tuning.generateDeadlineMs,
-      isSlow: () => [...this.#running.values()].some(({ recipe }) => SLOW_RECIPES.has(recipe)),
+      isSlow: () => this.#work.runs(SLOW_RECIPES),
       ping: (seq) => child.connected && child.send({ kind: 'ping', seq }, () => undefined),
       hung: (reason) => this.kill(reason),
     });
@@ -463,7 +428,7 @@ export class DeviceAgent {
         this.#serving = true;
         this.options.log.info('device up', { device: this.name, tokenSerial: token.serial, pid: child.pid, sessions });
         this.#settled();
-        this.#pump();
+        this.#work.pump();
       },
       (error: unknown) => {
         if (this.#child === child && isAppError(error) && error.code === 'TOKEN_REPLACED') return this.#replaced(child, String(error.details['reason']));
@@ -473,54 +438,16 @@ export class DeviceAgent {
         if (this.#child === child) this.kill(`does not serve: ${(error as Error).message}`);
       },
     );
-    this.#pump();
+    this.#work.pump();
   }
 
-  #pump(): void {
-    if (this.#state !== 'up' && this.#state !== 'quarantined') return;
-    for (let next = this.#lanes.next(); next !== undefined; next = this.#lanes.next()) {
-      const { item: work, online } = next;
-      const waitMs = this.#bucket.take(work.items, performance.now());
-      if (waitMs > 0) {
-        this.#lanes.putBack(work, online);
-        setTimeout(() => this.#pump(), waitMs);
-        return;
-      }
-      this.#send(work, online);
-    }
-  }
-
-  #send(work: Work, online: boolean): void {
-    const id = this.#nextId++;
-    const timer = setTimeout(() => this.#overdue(id), this.options.deadlineSeconds * 1000);
-    this.#running.set(id, { ...work, online, startedMs: performance.now(), timer });
+  #send(id: number, { recipe, request, classes, items }: Work, online: boolean): void {
     this.counts.requests++;
-    this.counts.items += work.items;
-    this.#child?.send({ kind: 'run', id, recipe: work.recipe, request: work.request, classes: work.classes, online }, (error) => {
+    this.counts.items += items;
+    this.#child?.send({ kind: 'run', id, recipe, request, classes, online }, (error) => {
       // A closed channel is followed by the exit event, which refuses the work.
       if (error) this.options.log.warn('agent channel closed', { device: this.name });
     });
-  }
-
-  #finish(id: number, settle: (work: Work) => void): void {
-    const running = this.#running.get(id);
-    if (running === undefined) return;
-    this.#running.delete(id);
-    clearTimeout(running.timer);
-    this.#outstandingItems -= running.items;
-    this.latency.add(performance.now() - running.startedMs);
-    this.#lanes.ended(running.online);
-    settle(running);
-    this.#pump();
-  }
-
-  #overdue(id: number): void {
-    const running = this.#running.get(id);
-    if (running === undefined) return;
-    running.reject(new AppError('HSM_TIMEOUT', { device: this.name }));
-    this.#running.delete(id);
-    this.#outstandingItems -= running.items;
-    this.kill(`${running.recipe} ran longer than ${this.options.deadlineSeconds} s`);
   }
 
   #countError(ckr: string): void {
@@ -541,7 +468,7 @@ export class DeviceAgent {
   #retire(state: RefusedState | 'down', reason: string, error?: unknown): void {
     [this.#state, this.#reason, this.#serving] = [state, reason, false];
     this.#watchdog?.stop();
-    this.#refuseAll(this.unavailable());
+    this.#work.refuseAll(this.unavailable());
     this.#settled();
     if (this.#stopped) return;
     this.options.log.warn('device not up', { device: this.name, state, reason });
@@ -554,14 +481,6 @@ export class DeviceAgent {
     else this.#backoffSeconds = Math.min(Math.max(1, this.#backoffSeconds * 2), BACKOFF_MOST_SECONDS);
   }
 
-  #refuseAll(error: AppError): void {
-    const running = [...this.#running.values()];
-    this.#running.clear();
-    for (const { timer } of running) clearTimeout(timer);
-    this.#outstandingItems = 0;
-    for (const { reject } of [...running, ...this.#lanes.drain()]) reject(error);
-  }
-
   /** Only an operator takes the latch away; until then nobody logs in. */
   #waitForLatch(): void {
     this.#timer = setTimeout(() => {
@@ -569,11 +488,4 @@ export class DeviceAgent {
       else this.start();
     }, LATCH_LOOK_SECONDS * 1000);
   }
-}
-
-/** The token may have fewer sessions than the profile hopes for. */
-function relaned(before: Lanes<Work>, most: number): Lanes<Work> {
-  const lanes = new Lanes<Work>(most);
-  for (const work of before.drain()) lanes.add(work, true);
-  return lanes;
 }

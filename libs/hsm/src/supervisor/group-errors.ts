@@ -3,7 +3,8 @@ import type { PackedRecipe } from '../domain/batch.js';
 import { isDeviceFailure } from '../domain/failover.js';
 import { pkcs11Error } from '../domain/pkcs11-errors.js';
 import type { RecipeName } from '../domain/recipes.js';
-import { type DeviceAgent, QUEUE_FULL } from './device-agent.js';
+import { QUEUE_FULL } from './agent-work.js';
+import type { DeviceAgent } from './device-agent.js';
 
 /** What became of a request at one device. */
 export interface Failure {
