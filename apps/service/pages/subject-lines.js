@@ -39,6 +39,12 @@ export async function subjectLines(subject) {
   return [...kinds[/** @type {keyof typeof kinds} */ (subject.format)](subject), ...digest];
 }
 
+/**
+ * In the order in which they are signed (RFC 8785), so that two screens show them alike.
+ * @param {Record<string, any>} members
+ */
+const sorted = (members) => Object.entries(members).sort(([a], [b]) => (a < b ? -1 : 1));
+
 /** @param {any} request */
 function requestLines(request) {
   for (const device of request.devices) requireFields(device, ['device', 'tokenSerial']);
@@ -49,7 +55,7 @@ function requestLines(request) {
     ...optional('发起人', 'for the operator', request.requestedBy),
     ...list('密码机', 'device', request.devices.map((/** @type {any} */ { device, tokenSerial }) => `${device} ${tokenSerial}`)),
     ...list('密钥', 'key', request.keys),
-    ...Object.entries(request.parameters).flatMap(([name, value]) => (typeof value === 'string' ? [line(`参数 ${name}`, `parameter ${name}`, value)] : list(`参数 ${name}`, `parameter ${name}`, value))),
+    ...sorted(request.parameters).flatMap(([name, value]) => (typeof value === 'string' ? [line(`参数 ${name}`, `parameter ${name}`, value)] : list(`参数 ${name}`, `parameter ${name}`, value))),
     ...until(request.createdAt, request.notAfter, request.policyVersion),
   ];
 }
@@ -74,7 +80,7 @@ function policyLines(policy) {
     line('策略版本', 'policy version', String(policy.version)),
     line('前一版本', 'version before', policy.previous ?? '-'),
     ...policy.approvers.flatMap(approverLines),
-    ...Object.entries(policy.rules).map(([rule, each]) => line(`规则 ${rule}`, `rule ${rule}`, need(each))),
+    ...sorted(policy.rules).map(([rule, each]) => line(`规则 ${rule}`, `rule ${rule}`, need(each))),
     line('规则 amend', 'rule amend', need(policy.amend)),
   ];
 }
@@ -98,7 +104,7 @@ function approverLines(approver) {
 function need(rule) {
   requireFields(rule, NEED);
   const { count, roles, ownerDocument } = /** @type {Need} */ (rule);
-  return [`${count}`, ...Object.entries(roles).map(([role, least]) => `${least} × ${role}`), ...(ownerDocument === true ? ['ownerDocument'] : [])].join(', ');
+  return [`${count}`, ...sorted(roles).map(([role, least]) => `${least} × ${role}`), ...(ownerDocument === true ? ['ownerDocument'] : [])].join(', ');
 }
 
 /** @type {(from: string, to: string, policyVersion: number) => Line[]} */

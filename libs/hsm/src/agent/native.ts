@@ -28,8 +28,8 @@ export interface ExecutorAlgorithm {
 interface Native {
   open(options: ExecutorOptions): Executor;
   harden(options: { readonly undumpable: boolean; readonly dieWithParent: boolean }): void;
-  /** C_Login as CKU_USER in a session of pkcs11js; the PIN is read where it lies. Returns the CKR. */
-  login(options: { readonly modulePath: string; readonly session: bigint }, pin: Uint8Array): number;
+  /** C_Login in a session of pkcs11js, as CKU_USER or CKU_SO; the PIN is read where it lies. Returns the CKR. */
+  login(options: { readonly modulePath: string; readonly session: bigint; readonly user: 'user' | 'officer' }, pin: Uint8Array): number;
   /** CK_KEY_DERIVATION_STRING_DATA over these bytes, as a mechanism's parameter. */
   stringData(bytes: Uint8Array): Uint8Array;
   /** CK_ATTRIBUTE[] as the value of a template attribute. Types are PKCS#11 numbers, values as PKCS#11 has them in memory. */

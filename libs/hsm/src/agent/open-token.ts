@@ -127,11 +127,11 @@ export function slotsWithToken(lib: pkcs11js.PKCS11): { slot: Handle; info: pkcs
 }
 
 /**
- * As CKU_USER. Not by pkcs11js, which takes the PIN as a string that nobody can wipe. Throws PinRefused with the CKR as its message,
+ * As CKU_USER, or as CKU_SO. Not by pkcs11js, which takes the PIN as a string that nobody can wipe. Throws PinRefused with the CKR as its message,
  * Pkcs11LoginError.
  */
-export function login(modulePath: string, session: Handle, pin: Uint8Array): void {
-  const rv = native.login({ modulePath, session: handleNumber(session) }, pin);
+export function login(modulePath: string, session: Handle, pin: Uint8Array, user: 'user' | 'officer' = 'user'): void {
+  const rv = native.login({ modulePath, session: handleNumber(session), user }, pin);
   if (rv === 0) return;
   const ckr = ckrName(rv);
   if (PIN_REFUSALS.includes(ckr)) throw new PinRefused(ckr);

@@ -1,11 +1,10 @@
-import pkcs11js, { type Handle, type PKCS11 } from 'pkcs11js';
+import pkcs11js, { type Handle } from 'pkcs11js';
 import { toHex } from '#libs/platform/domain';
 import { Capabilities } from '../domain/capabilities.js';
 import type { WrappingKey } from '../domain/escrow.js';
-import { PIN_REFUSALS } from '../domain/pkcs11-errors.js';
 import type { VendorProfile } from '../domain/vendor-profile.js';
-import { type FoundToken, PinRefused } from './open-token.js';
-import { ckrOf, Token } from './token.js';
+import { type FoundToken, login } from './open-token.js';
+import { Token } from './token.js';
 import { TRUSTED_LABEL, wrappingKeyId, wrappingKeyTemplate } from './wrapping-keys.js';
 
 /**
@@ -15,7 +14,7 @@ import { TRUSTED_LABEL, wrappingKeyId, wrappingKeyTemplate } from './wrapping-ke
 export function enterTrustedKeys({ place, lib, slot }: FoundToken, profile: VendorProfile, soPin: Uint8Array, keys: readonly WrappingKey[]): void {
   const session = lib.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION);
   try {
-    logInOfficer(lib, session, soPin);
+    login(place.module, session, soPin, 'officer');
     const mechanisms = lib.C_GetMechanismList(slot).map((number) => number >>> 0);
     const token = new Token(place.device, profile, new Capabilities(place.device, profile, mechanisms), lib, session);
     for (const { algorithm } of keys) token.capabilities.requireShares(algorithm);
@@ -33,14 +32,4 @@ export function enterTrustedKeys({ place, lib, slot }: FoundToken, profile: Vend
 /** Public keys that an officer entered before. */
 export function earlier(token: Token): Handle[] {
   return token.find({ CKA_CLASS: pkcs11js.CKO_PUBLIC_KEY, CKA_TRUSTED: true }).filter((handle) => token.text(handle, 'CKA_LABEL').startsWith(TRUSTED_LABEL));
-}
-
-function logInOfficer(lib: PKCS11, session: Handle, soPin: Uint8Array): void {
-  try {
-    lib.C_Login(session, pkcs11js.CKU_SO, Buffer.from(soPin.buffer, soPin.byteOffset, soPin.byteLength).toString('utf8'));
-  } catch (error) {
-    const ckr = ckrOf(error);
-    if (ckr !== undefined && PIN_REFUSALS.includes(ckr)) throw new PinRefused(ckr);
-    throw error;
-  }
 }

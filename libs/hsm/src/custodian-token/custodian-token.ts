@@ -2,7 +2,7 @@ import pkcs11js, { type Handle, type KeyPair } from 'pkcs11js';
 import { AppError, ascii, concatBytes, toHex } from '#libs/platform/domain';
 import { earlier, enterTrustedKeys } from '../agent/trusted-keys.js';
 import { ESCROW_KEYS, HELD_SHARE_FLAGS, makeSharePair, shareMechanism } from '../agent/escrow-keys.js';
-import { findToken, type FoundToken, PinRefused } from '../agent/open-token.js';
+import { findToken, type FoundToken, login, PinRefused } from '../agent/open-token.js';
 import { publicKeyOf } from '../agent/public-keys.js';
 import { requireNumber } from '../agent/templates.js';
 import { ckrOf, type Temporaries, Token, withTemporaries } from '../agent/token.js';
@@ -11,7 +11,7 @@ import { findTrusted } from '../agent/wrapping-keys.js';
 import { Capabilities } from '../domain/capabilities.js';
 import { keyDigestOf, type ShareAlgorithm, spokenFingerprint } from '../domain/escrow.js';
 import { SHARE_TRANSPORT } from '../domain/mechanisms.js';
-import { isFatal, PIN_REFUSALS, pkcs11ErrorDetails } from '../domain/pkcs11-errors.js';
+import { isFatal, pkcs11ErrorDetails } from '../domain/pkcs11-errors.js';
 import type { CustodianActs, CustodianObject, CustodianPlace } from './custodian-orders.js';
 
 const ESCROW_LABEL = 'escrowCustodian';
@@ -96,7 +96,7 @@ export class CustodianToken {
     const { lib, slot } = this.#open();
     const session = lib.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION);
     try {
-      logIn(() => lib.C_Login(session, pkcs11js.CKU_USER, Buffer.from(pin.buffer, pin.byteOffset, pin.byteLength).toString('utf8')));
+      login(place.module, session, pin);
       const mechanisms = lib.C_GetMechanismList(slot).map((number) => number >>> 0);
       return await act(new Token(place.device, profile, new Capabilities(place.device, profile, mechanisms), lib, session));
     } finally {
@@ -170,16 +170,6 @@ function orRefused<T>(act: () => T): T | undefined {
   } catch (error) {
     if (ckrOf(error) === undefined) throw error;
     return undefined;
-  }
-}
-
-function logIn(login: () => void): void {
-  try {
-    login();
-  } catch (error) {
-    const ckr = ckrOf(error);
-    if (ckr !== undefined && PIN_REFUSALS.includes(ckr)) throw new PinRefused(ckr, { cause: error });
-    throw error;
   }
 }
 

@@ -10,6 +10,8 @@ export interface SubjectLine {
 
 const line = (zh: string, en: string, value: string): SubjectLine => ({ name: { zh, en }, value });
 const list = (zh: string, en: string, values: readonly string[]): SubjectLine[] => values.map((value, n) => line(`${zh} ${n + 1}/${values.length}`, `${en} ${n + 1}/${values.length}`, value));
+/** In the order in which they are signed (RFC 8785), so that two screens show them alike. */
+const sorted = <T>(members: Readonly<Record<string, T>>): [string, T][] => Object.entries(members).sort(([a], [b]) => (a < b ? -1 : 1));
 const optional = (zh: string, en: string, value: string | undefined): SubjectLine[] => (value === undefined ? [] : [line(zh, en, value)]);
 
 /**
@@ -30,7 +32,7 @@ function requestLines(request: HsmRequest): SubjectLine[] {
     ...optional('发起人', 'for the operator', request.requestedBy),
     ...list('密码机', 'device', request.devices.map(({ device, tokenSerial }) => `${device} ${tokenSerial}`)),
     ...list('密钥', 'key', request.keys),
-    ...Object.entries(request.parameters).flatMap(([name, value]) => (typeof value === 'string' ? [line(`参数 ${name}`, `parameter ${name}`, value)] : list(`参数 ${name}`, `parameter ${name}`, value))),
+    ...sorted(request.parameters).flatMap(([name, value]) => (typeof value === 'string' ? [line(`参数 ${name}`, `parameter ${name}`, value)] : list(`参数 ${name}`, `parameter ${name}`, value))),
     ...until(request.createdAt, request.notAfter, request.policyVersion),
   ];
 }
@@ -48,7 +50,7 @@ function ticketLines(ticket: Ticket): SubjectLine[] {
 }
 
 function policyLines(policy: QuorumPolicy): SubjectLine[] {
-  const need = ({ count, roles, ownerDocument }: QuorumPolicy['amend']): string => [`${count}`, ...Object.entries(roles).map(([role, least]) => `${least} × ${role}`), ...(ownerDocument === true ? ['ownerDocument'] : [])].join(', ');
+  const need = ({ count, roles, ownerDocument }: QuorumPolicy['amend']): string => [`${count}`, ...sorted(roles).map(([role, least]) => `${least} × ${role}`), ...(ownerDocument === true ? ['ownerDocument'] : [])].join(', ');
   return [
     line('事项', 'act', `policy (${policy.format})`),
     line('策略版本', 'policy version', String(policy.version)),
@@ -58,7 +60,7 @@ function policyLines(policy: QuorumPolicy): SubjectLine[] {
       ...list(`公钥 ${approver.id}`, `public key ${approver.id}`, approver.publicKey.match(/.{1,64}/g) ?? []),
       ...(approver.webauthn === undefined ? [] : [line(`凭据 ${approver.id}`, `credential ${approver.id}`, [approver.webauthn.rpId, ...approver.webauthn.origins, approver.webauthn.aaguid, approver.webauthn.credentialId].join(' '))]),
     ]),
-    ...Object.entries(policy.rules).map(([rule, each]) => line(`规则 ${rule}`, `rule ${rule}`, need(each))),
+    ...sorted(policy.rules).map(([rule, each]) => line(`规则 ${rule}`, `rule ${rule}`, need(each))),
     line('规则 amend', 'rule amend', need(policy.amend)),
   ];
 }
